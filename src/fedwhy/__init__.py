@@ -1,0 +1,1 @@
+"""fedwhy: federated learning on JAX that tells you why."""

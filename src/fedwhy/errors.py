@@ -1,0 +1,105 @@
+"""Every exception that fedwhy raises for something the user can mend.
+
+FedwhyError
+├── ParameterError      an argument or an experiment key with an impossible value
+│   └── ExperimentError     the same, in an experiment file: names the key and its line
+├── DataError           examples, labels, clients or partitions that cannot be used
+├── ModelError          a model that cannot be built, or does not fit its data
+├── PlacementError      a federated computation given the wrong placement, shape or dtype
+├── CheckpointError     a checkpoint that is missing, damaged, or of another experiment
+└── RunError            a run folder that cannot be written or read
+"""
+
+from typing import Any
+
+
+class FedwhyError(Exception):
+    """Base of all errors that name a cause and what to do about it."""
+
+
+class ParameterError(FedwhyError, ValueError):
+    """An argument has an impossible value; `parameter` is its name."""
+
+    def __init__(self, parameter: str, message: str):
+        super().__init__(f"{parameter}: {message}")
+        self.parameter = parameter
+        self.message = message
+
+
+class ExperimentError(ParameterError):
+    """An experiment file, or a `--set`, is refused; the message holds the key and its line."""
+
+
+class DataError(FedwhyError, ValueError):
+    """Examples, labels, clients or a partition that cannot be used."""
+
+
+class ModelError(FedwhyError, ValueError):
+    """A model that cannot be built, or whose inputs or outputs do not fit the data."""
+
+
+class PlacementError(FedwhyError, TypeError):
+    """A federated computation was given a wrong placement, shape or dtype."""
+
+
+class CheckpointError(FedwhyError):
+    """No intact checkpoint, or one that belongs to another experiment."""
+
+
+class RunError(FedwhyError):
+    """A run folder that cannot be written, or is not a run folder."""
+
+
+def number(
+    parameter: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Returns `value` if it is a finite number inside the bounds; raises `ParameterError` else."""
+    bounds = [
+        f"{sign} {bound:g}"
+        for sign, bound in ((">", above), (">=", at_least), ("<=", at_most), ("<", below))
+        if bound is not None
+    ]
+    expected = "a finite number" + (f" {' and '.join(bounds)}" if bounds else "")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ParameterError(parameter, f"expected {expected}, given {value!r}")
+    inside = (
+        float("-inf") < value < float("inf")
+        and (above is None or value > above)
+        and (at_least is None or value >= at_least)
+        and (at_most is None or value <= at_most)
+        and (below is None or value < below)
+    )
+    if not inside:
+        raise ParameterError(parameter, f"expected {expected}, given {value!r}")
+    return value
+
+
+def whole_number(parameter: str, value: Any, *, at_least: int = 0) -> int:
+    """Returns `value` if it is an integer of at least `at_least`; raises `ParameterError` else."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        raise ParameterError(
+            parameter, f"expected a whole number of at least {at_least}, given {value!r}"
+        )
+    return value
+
+
+def one_of(parameter: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """Returns `value` if it is one of `allowed`; raises `ParameterError` with the nearest else."""
+    if value not in allowed:
+        raise ParameterError(parameter, f"unknown value {value!r}{suggest(str(value), allowed)}")
+    return value
+
+
+def suggest(given: str, allowed: tuple[str, ...] | list[str]) -> str:
+    """Returns '; did you mean "x"? Allowed: a, b, c' for an error about an unknown name."""
+    import difflib
+
+    near = difflib.get_close_matches(given, allowed, n=1)
+    hint = f'; did you mean "{near[0]}"?' if near else ";"
+    return f"{hint} Allowed: {', '.join(allowed)}"
