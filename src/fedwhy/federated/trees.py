@@ -1,0 +1,81 @@
+"""Arithmetic on pytrees of arrays: a model's parameters as one vector."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+PyTree = Any
+
+
+def add(a: PyTree, b: PyTree) -> PyTree:
+    """`a + b`, leaf by leaf."""
+    return jax.tree.map(jnp.add, a, b)
+
+
+def subtract(a: PyTree, b: PyTree) -> PyTree:
+    """`a - b`, leaf by leaf; integer leaves become float32, so that their mean is exact."""
+
+    def leaf(x: jax.Array, y: jax.Array) -> jax.Array:
+        if not jnp.issubdtype(x.dtype, jnp.inexact):
+            return x.astype(jnp.float32) - y.astype(jnp.float32)
+        return x - y
+
+    return jax.tree.map(leaf, a, b)
+
+
+def move(a: PyTree, step: PyTree) -> PyTree:
+    """`a + step` in the dtypes of `a`; integer leaves are rounded to the nearest."""
+
+    def leaf(x: jax.Array, d: jax.Array) -> jax.Array:
+        if not jnp.issubdtype(x.dtype, jnp.inexact):
+            return jnp.round(x.astype(jnp.float32) + d).astype(x.dtype)
+        return x + d.astype(x.dtype)
+
+    return jax.tree.map(leaf, a, step)
+
+
+def scale(a: PyTree, factor: jax.typing.ArrayLike) -> PyTree:
+    """`factor * a`, leaf by leaf."""
+    return jax.tree.map(lambda x: x * factor, a)
+
+
+def zeros(a: PyTree) -> PyTree:
+    """Zeros with the shapes and dtypes of `a` (arrays or `jax.ShapeDtypeStruct`s)."""
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), a)
+
+
+def squared_norm(a: PyTree) -> jax.Array:
+    """Sum of squares over all leaves, float32 scalar."""
+    leaves = [jnp.sum(jnp.square(x.astype(jnp.float32))) for x in jax.tree.leaves(a)]
+    return sum(leaves, start=jnp.zeros((), jnp.float32))
+
+
+def norm(a: PyTree) -> jax.Array:
+    """Euclidean norm over all leaves, float32 scalar."""
+    return jnp.sqrt(squared_norm(a))
+
+
+def size(a: PyTree) -> int:
+    """Number of scalars in all leaves."""
+    return sum(x.size for x in jax.tree.leaves(a))
+
+
+def select(condition: jax.Array, a: PyTree, b: PyTree) -> PyTree:
+    """`a` where the scalar `condition` holds, else `b`."""
+    return jax.tree.map(lambda x, y: jnp.where(condition, x, y), a, b)
+
+
+def row(a: PyTree, index: jax.typing.ArrayLike) -> PyTree:
+    """`leaf[index]` of every leaf; `index` may be an array."""
+    return jax.tree.map(lambda x: x[index], a)
+
+
+def set_row(a: PyTree, index: jax.typing.ArrayLike, value: PyTree) -> PyTree:
+    """`a` with `leaf[index] = value`; indices outside the leaf are dropped."""
+    return jax.tree.map(lambda x, v: x.at[index].set(v, mode="drop"), a, value)
+
+
+def repeat(a: PyTree, times: int) -> PyTree:
+    """`times` copies of `a` along a new first axis."""
+    return jax.tree.map(lambda x: jnp.repeat(x[None], times, axis=0), a)
