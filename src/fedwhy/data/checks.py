@@ -1,0 +1,75 @@
+"""`check_values`: refuses examples that no model can learn from, and says which they are."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax.numpy as jnp
+import numpy as np
+
+from fedwhy.data.arrays import leaves_of
+from fedwhy.errors import DataError
+
+BLOCK = 1 << 20
+
+
+class Examples(Protocol):
+    """What the checks need of a `Dataset` or a `FederatedDataset`."""
+
+    @property
+    def x(self) -> Any: ...  # noqa: D102
+    @property
+    def y(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def classes(self) -> int | None: ...  # noqa: D102
+    def place(self, row: int) -> str: ...  # noqa: D102
+
+
+def check_values(data: Examples) -> None:
+    """Raises `DataError` for a value that is not finite, and for a label that is no class number.
+
+    The message names the client, the field, and the example by its number within the client,
+    counted from 0. Labels are checked where `data.classes` is set.
+    """
+    for field, array in leaves_of("x", data.x) + leaves_of("y", data.y):
+        if not jnp.issubdtype(array.dtype, np.inexact):
+            continue
+        row = first_bad_row(array, np.isfinite)
+        if row is not None:
+            value = array[row][~np.isfinite(array[row])].flat[0]
+            raise DataError(
+                f"{data.place(row)}: {field} holds {value}; repair it or leave the example out"
+            )
+    check_labels(data)
+
+
+def check_labels(data: Examples) -> None:
+    """Raises `DataError` for labels that are not whole numbers in `0..classes-1`."""
+    y, classes = data.y, data.classes
+    if classes is None:
+        return
+    if y.dtype.kind not in "iu":
+        raise DataError(
+            f"{data.place(0)}: y holds {y.dtype} values, but with {classes} classes labels must be "
+            f"whole numbers 0..{classes - 1}; use y.astype(np.int32), y.argmax(-1) if they are "
+            "one-hot, or leave classes out"
+        )
+    row = first_bad_row(y, lambda block: (block >= 0) & (block < classes))
+    if row is None:
+        return
+    wrong = y[row][(y[row] < 0) | (y[row] >= classes)].flat[0]
+    from_one = y.min() == 1 and y.max() == classes
+    advice = "labels seem to count from 1: use y - 1" if from_one else "correct it, or set classes"
+    raise DataError(f"{data.place(row)}: label {wrong} is outside 0..{classes - 1}; {advice}")
+
+
+def first_bad_row(array: np.ndarray, good: Callable[[np.ndarray], np.ndarray]) -> int | None:
+    """The first row of `array` `[rows, ...]` with a value that is not `good`, or None.
+
+    It works block by block, so that a memory-mapped array is never held whole.
+    """
+    rows = max(1, BLOCK * len(array) // max(array.size, 1))
+    for start in range(0, len(array), rows):
+        fine = good(array[start : start + rows])
+        if not fine.all():
+            return start + int(np.argmin(fine.reshape(len(fine), -1).all(axis=1)))
+    return None
