@@ -1,0 +1,192 @@
+"""`Model`: any front end as a handful of pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+    from flax import nnx
+
+PyTree = Any
+
+
+class Weights(NamedTuple):
+    """All that a model has learned.
+
+    `params` is trained by gradient; `state` is not (moving statistics of batch normalisation).
+    Both are pytrees of arrays.
+    """
+
+    params: PyTree
+    state: PyTree
+
+
+class Metric(NamedTuple):
+    """A quantity that is a sum over examples, finished at the server.
+
+    `measure(output, y)` returns a pytree of arrays `[batch, ...]`; the sum of it over examples
+    and clients is `total`. `finalize(total, count)` turns that sum over `count` examples into a
+    float32 scalar. `zero` is the total of no example: it has the structure and shapes of `total`.
+    """
+
+    measure: Callable[[Any, Any], PyTree]
+    finalize: Callable[[PyTree, jax.Array], jax.Array]
+    zero: PyTree = np.float32(0)
+
+
+def mean_metric(per_example: Callable[[Any, Any], jax.Array]) -> Metric:
+    """The mean of `per_example(output, y) -> [batch]` over all examples."""
+    return Metric(per_example, lambda total, count: total / jnp.maximum(count, 1))
+
+
+class Layer(NamedTuple):
+    """One layer as diagnosis sees it: its name, its class and its number of parameters."""
+
+    name: str
+    kind: str
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a model without running it on data.
+
+    `output_activation` and `from_logits` are None where the front end does not tell.
+    `output_shape` is the shape of one example's output.
+    """
+
+    name: str
+    parameters: int
+    layers: tuple[Layer, ...]
+    output_shape: tuple[int, ...]
+    output_activation: str | None = None
+    loss: str = "loss"
+    from_logits: bool | None = None
+    normalization: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as pure functions, made from Keras, Flax, plain functions, or by hand.
+
+    `x` and `y` are a batch's inputs and targets, arrays (or pytrees of arrays) with the batch
+    axis first; `example` is such an `x`, or its `jax.ShapeDtypeStruct`s, with any batch size.
+
+    - `init(key, example) -> Weights`
+    - `apply(params, state, x, key, train) -> (output, state)`; `key` feeds dropout and the like,
+      and `train` is a Python bool
+    - `loss(output, y) -> float32[batch]`
+    - `penalty(params) -> float32[]`, what weight regularisers add to the mean loss
+    - `metrics`: name to `Metric`
+    - `describe(example) -> Description`
+    - `classes_from_output`: True where `output[..., c]` scores class `c` and `y` holds class
+      numbers, so that labels and outputs can be checked against each other
+    - `save(path, weights)` writes the front end's own file (its suffix is `save_suffix`), or None
+    """
+
+    init: Callable[..., Weights]
+    apply: Callable[..., tuple[Any, PyTree]]
+    loss: Callable[[Any, Any], jax.Array]
+    describe: Callable[[Any], Description]
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    penalty: Callable[[PyTree], jax.Array] = lambda params: jnp.zeros(())
+    classes_from_output: bool = False
+    save: Callable[[Any, Weights], None] | None = None
+    save_suffix: str = ""
+
+    @staticmethod
+    def from_keras(
+        build: Callable[[], keras.Model],
+        loss: keras.losses.Loss | str,
+        metrics: Iterable[keras.metrics.Metric] = (),
+    ) -> Model:
+        """Returns the Keras model that `build()` makes anew at each call.
+
+        The model need not be built: it is, for the input that it is given. Weights that `build`
+        loads itself are kept; all others are drawn from the key of `init`. Without `metrics`, a
+        crossentropy on classes comes with the metric `"accuracy"`.
+
+        Weights that no gradient trains (moving statistics, frozen layers) are `state`. Dropout
+        and other randomness draw from the `key` of `apply`.
+
+        ```python
+        model = Model.from_keras(
+            lambda: keras.Sequential([keras.layers.Dense(10)]),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        ```
+
+        Raises:
+            ModelError: Keras runs on another backend than JAX, `loss` is no Keras loss, or a
+                metric is no sum over examples. `init` and `apply` raise it for an input that the
+                model cannot take, and for losses added by `add_loss` or an activity regulariser.
+        """
+        from fedwhy.models.keras_model import keras_model
+
+        return keras_model(lambda shape: build(), loss, metrics)
+
+    @staticmethod
+    def from_functions(
+        init: Callable[[jax.Array, Any], PyTree],
+        apply: Callable[[PyTree, Any, jax.Array | None, bool], Any],
+        loss: Callable[[Any, Any], jax.Array],
+        metrics: Mapping[str, Metric | Callable[[Any, Any], jax.Array]] | None = None,
+        classes_from_output: bool = False,
+    ) -> Model:
+        """Returns a model of plain JAX functions; one with `state` is a `Model(...)` itself.
+
+        - `init(key, example) -> params`
+        - `apply(params, x, key, train) -> output`
+        - `loss(output, y) -> [batch, ...]`, averaged over all axes but the first
+        - `metrics`: name to a function of the same form, or to a `Metric`
+
+        ```python
+        model = Model.from_functions(
+            init=lambda key, example: {"w": jnp.zeros((example.shape[-1], 10))},
+            apply=lambda params, x, key, train: x @ params["w"],
+            loss=optax.softmax_cross_entropy_with_integer_labels,
+        )
+        ```
+        """
+        from fedwhy.models.functions import functions_model
+
+        return functions_model(init, apply, loss, metrics, classes_from_output)
+
+    @staticmethod
+    def from_flax(
+        build: Callable[[nnx.Rngs], nnx.Module],
+        loss: Callable[[Any, Any], jax.Array],
+        metrics: Mapping[str, Metric | Callable[[Any, Any], jax.Array]] | None = None,
+        classes_from_output: bool = False,
+    ) -> Model:
+        """Returns the Flax NNX module that `build(rngs)` makes; it is called as `module(x)`.
+
+        `nnx.Param`s are trained; all other variables (batch statistics) are `state`. Dropout
+        draws from the `key` of `apply`, and `train` chooses `module.train()` or `module.eval()`.
+        `loss` and `metrics` are as for `from_functions`.
+
+        Raises:
+            ModelError: Flax is not installed.
+        """
+        from fedwhy.models.flax_model import flax_model
+
+        return flax_model(build, loss, metrics, classes_from_output)
+
+    @staticmethod
+    def from_zoo(name: str, classes: int = 10, **options: Any) -> Model:
+        """Returns the model called `name` in `ZOO`; regression has no use for `classes`.
+
+        Raises:
+            ParameterError: `ZOO` has no such model, the model no such option, or the option not
+                such a value.
+        """
+        from fedwhy.models.zoo import zoo_model
+
+        return zoo_model(name, classes, **options)
