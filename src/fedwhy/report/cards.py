@@ -1,0 +1,70 @@
+"""`Card`: one key figure of a page."""
+
+import statistics
+from typing import NamedTuple
+
+from fedwhy.report.facts import Facts, Record, facts, number, score
+from fedwhy.report.holdings import spread
+from fedwhy.report.wording import count, duration, metric_value
+
+
+class Card(NamedTuple):
+    """A figure, what it is, and a remark that puts it into proportion."""
+
+    name: str
+    figure: str
+    remark: str = ""
+
+
+def run_cards(record: Record) -> list[Card]:
+    """The key figures of a run."""
+    run = facts(record)
+    seconds = [s for r in record.get("rounds") or [] if (s := number(r.get("seconds"))) is not None]
+    planned = "" if run.planned is None else f"of {count(run.planned)} planned"
+    cards = [
+        *score_cards(record, run),
+        Card("Rounds", count(run.rounds), planned),
+        Card("Clients a round", count(run.cohort), f"of {count(run.clients)}"),
+        Card("Time a round", duration(run.seconds_per_round), f"{duration(sum(seconds))} in all"),
+        Card("Parameters", count(run.parameters), "in the model"),
+    ]
+    return [card for card in cards if card.figure != count(None)]
+
+
+def score_cards(record: Record, run: Facts) -> list[Card]:
+    """Accuracy and loss of the same examples: test ones, or the nearest there are."""
+    if run.score is None:
+        return []
+    source = run.score.metric.split("_")[0]
+    names = {"test": "Test", "clients": "Clients'", "train": "Training"}
+    scores = [score(record, f"{source}_{metric}") for metric in ("accuracy", "loss")]
+    return [
+        Card(
+            f"{names[source]} {s.metric.split('_')[1]}",
+            metric_value(s.metric, s.last),
+            f"best {metric_value(s.metric, s.best)}, round {s.round}",
+        )
+        for s in scores
+        if s is not None
+    ]
+
+
+def partition_cards(record: Record) -> list[Card]:
+    """The key figures of a partition."""
+    partition = record.get("partition") or {}
+    sizes = sorted(partition.get("sizes") or [])
+    if not sizes:
+        return []
+    labels = partition.get("label_counts") or []
+    empty = sizes.count(0)
+    cards = [
+        Card("Clients", count(len(sizes)), f"{count(empty)} of them empty" if empty else ""),
+        Card("Examples", count(sum(sizes)), "over all clients"),
+        Card("Median client", f"{statistics.median(sizes):,.1f}".removesuffix(".0"), "examples"),
+        Card("Smallest client", count(sizes[0]), "examples"),
+        Card("Largest client", count(sizes[-1]), "examples"),
+    ]
+    if labels:
+        median, _, span = spread(record).partition(" ")
+        cards.append(Card("Labels a client", median, f"median, {span.strip('()')}"))
+    return cards

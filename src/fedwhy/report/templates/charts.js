@@ -1,0 +1,114 @@
+// Draws the charts of the page in the colours that page.css gives their roles, and draws them
+// anew when the theme changes. Sets data-ready on the root element once all are drawn.
+(() => {
+  const root = document.documentElement;
+  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const touch = matchMedia("(pointer: coarse)").matches;
+  const style = getComputedStyle(root);
+  const colour = (role) => style.getPropertyValue(`--${role}`).trim();
+
+  function paint({ role, roles, ...trace }) {
+    if (role === "heat") {
+      const stops = [0, 1, 2, 3].map((i) => [i / 3, colour(`heat-${i}`)]);
+      return { ...trace, colorscale: stops, ygap: trace.y.length > 30 ? 0 : 1 };
+    }
+    const main = colour(role);
+    const painted = {
+      ...trace,
+      marker: { size: 5, ...trace.marker, color: roles ? roles.map(colour) : main },
+    };
+    if (trace.type === "scatter") painted.line = { width: trace.fill ? 0 : 2, ...trace.line, color: main };
+    if (trace.fill) painted.fillcolor = main;
+    return painted;
+  }
+
+  function arrange({ xaxis, yaxis, yaxis2, ...layout }) {
+    const shared = {
+      gridcolor: colour("rule"), linecolor: colour("rule"), zeroline: false,
+      fixedrange: touch, automargin: true, ticks: "",
+    };
+    const family = getComputedStyle(document.body).fontFamily;
+    const title = { text: xaxis.title, standoff: 8, font: { size: 12 } };
+    const arranged = {
+      hovermode: "x unified",
+      dragmode: touch ? false : "zoom",
+      showlegend: false,
+      margin: { l: 36, r: 16, t: 18, b: 36 },
+      paper_bgcolor: colour("surface"),
+      plot_bgcolor: colour("surface"),
+      font: { family, size: 12, color: colour("quiet") },
+      hoverlabel: {
+        bgcolor: colour("surface"), bordercolor: colour("rule"), namelength: -1,
+        font: { family, size: 12, color: colour("ink") },
+      },
+      ...layout,
+      xaxis: {
+        ...shared, showgrid: false, showline: true, autotickangles: [0, -90], ...xaxis, title,
+        unifiedhovertitle: { text: `${xaxis.title} %{x}` },
+      },
+      yaxis: { ...shared, nticks: 6, ...yaxis },
+    };
+    if (yaxis2) arranged.yaxis2 = { ...shared, ...yaxis2 };
+    return arranged;
+  }
+
+  function draw(chart) {
+    return Plotly.react(chart.id, chart.traces.map(paint), arrange(chart.layout), {
+      responsive: true,
+      displaylogo: false,
+      typesetMath: false,
+      displayModeBar: touch ? false : "hover",
+      modeBarButtons: [["toImage"]],
+      toImageButtonOptions: { format: "svg", filename: chart.id },
+    });
+  }
+
+  function swatch(trace) {
+    const mark = document.createElement("i");
+    const line = trace.type === "scatter" && !trace.fill;
+    const shape = trace.mode === "markers" ? "ring" : line ? "line" : "";
+    mark.className = `swatch ${shape} ${trace.line?.dash ?? ""}`;
+    mark.style.setProperty("--c", `var(--${trace.role})`);
+    return mark;
+  }
+
+  function legend(chart) {
+    const place = document.getElementById(chart.id).previousElementSibling;
+    const named = chart.traces.filter((trace) => trace.name);
+    if (chart.traces[0].role === "heat") {
+      const ramp = document.createElement("span");
+      ramp.className = "ramp";
+      ramp.append("0 %", document.createElement("i"), `${Math.round(100 * chart.traces[0].zmax)} %`);
+      place.append(ramp);
+    } else if (named.length > 1) {
+      for (const trace of named) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.setAttribute("aria-pressed", "true");
+        button.append(swatch(trace), trace.name);
+        button.addEventListener("click", () => {
+          trace.visible = trace.visible === false;
+          button.setAttribute("aria-pressed", String(trace.visible));
+          draw(chart);
+        });
+        place.append(button);
+      }
+    } else {
+      place.remove();
+    }
+  }
+
+  const drawAll = () => Promise.all(charts.map(draw));
+  charts.forEach(legend);
+  drawAll().then(() => { root.dataset.ready = "true"; });
+  dark.addEventListener("change", drawAll);
+
+  function forPaper(on) {
+    root.classList.toggle("print", on);
+    drawAll();
+    charts.forEach((chart) => Plotly.Plots.resize(chart.id));
+  }
+  addEventListener("beforeprint", () => forPaper(true));
+  addEventListener("afterprint", () => forPaper(false));
+})();
