@@ -1,1 +1,69 @@
 """fedwhy: federated learning on JAX that tells you why."""
+
+import os
+
+# Read by Keras when it is first imported; one that was imported before is checked when used.
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+from fedwhy.algorithms import (
+    FullGradient,
+    LocalSGD,
+    fedadagrad,
+    fedadam,
+    fedavg,
+    fedavgm,
+    fedprox,
+    fedsgd,
+    fedyogi,
+)
+from fedwhy.data import (
+    IID,
+    Dataset,
+    Dirichlet,
+    FederatedDataset,
+    LabelsPerClient,
+    QuantitySkew,
+    Shards,
+    Source,
+    load,
+    partition,
+)
+from fedwhy.engine import Engine
+from fedwhy.errors import FedwhyError
+from fedwhy.experiment import Experiment
+from fedwhy.models import Model
+from fedwhy.simulation import Callback, EarlyStop, Run, train
+from fedwhy.tracking import RunFolder
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "IID",
+    "Callback",
+    "Dataset",
+    "Dirichlet",
+    "EarlyStop",
+    "Engine",
+    "Experiment",
+    "FederatedDataset",
+    "FedwhyError",
+    "FullGradient",
+    "LabelsPerClient",
+    "LocalSGD",
+    "Model",
+    "QuantitySkew",
+    "Run",
+    "RunFolder",
+    "Shards",
+    "Source",
+    "fedadagrad",
+    "fedadam",
+    "fedavg",
+    "fedavgm",
+    "fedprox",
+    "fedsgd",
+    "fedyogi",
+    "load",
+    "partition",
+    "train",
+]

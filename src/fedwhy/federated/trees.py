@@ -66,7 +66,7 @@ def select(condition: jax.Array, a: PyTree, b: PyTree) -> PyTree:
     return jax.tree.map(lambda x, y: jnp.where(condition, x, y), a, b)
 
 
-def row(a: PyTree, index: jax.typing.ArrayLike) -> PyTree:
+def row(a: PyTree, index: Any) -> PyTree:
     """`leaf[index]` of every leaf; `index` may be an array."""
     return jax.tree.map(lambda x: x[index], a)
 

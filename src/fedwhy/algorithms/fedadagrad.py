@@ -1,0 +1,24 @@
+"""FedAdagrad: FedAvg with the adaptive server optimizer Adagrad.
+
+Reddi et al., "Adaptive Federated Optimization", ICLR 2021, Algorithm 2 (without bias correction,
+as in the paper); `server_optimizers.adagrad` holds the formulas.
+"""
+
+from fedwhy.algorithms.algorithm import Algorithm, LocalTraining
+from fedwhy.algorithms.fedavg import fedavg
+from fedwhy.algorithms.server_optimizers import adagrad
+from fedwhy.models import Model
+
+
+def fedadagrad(
+    model: Model,
+    client: LocalTraining,
+    *,
+    learning_rate: float = 0.1,
+    beta1: float = 0.0,
+    tau: float = 1e-3,
+    weighting: str = "examples",
+) -> Algorithm:
+    """FedAvg with Adagrad at the server; `tau` is the paper's degree of adaptivity."""
+    server = adagrad(learning_rate, beta1, tau)
+    return fedavg(model, client, server=server, weighting=weighting)._replace(name="fedadagrad")

@@ -1,0 +1,25 @@
+"""FedAdam: FedAvg with the adaptive server optimizer Adam.
+
+Reddi et al., "Adaptive Federated Optimization", ICLR 2021, Algorithm 2 (without bias correction,
+as in the paper); `server_optimizers.adam` holds the formulas.
+"""
+
+from fedwhy.algorithms.algorithm import Algorithm, LocalTraining
+from fedwhy.algorithms.fedavg import fedavg
+from fedwhy.algorithms.server_optimizers import adam
+from fedwhy.models import Model
+
+
+def fedadam(
+    model: Model,
+    client: LocalTraining,
+    *,
+    learning_rate: float = 0.01,
+    beta1: float = 0.9,
+    beta2: float = 0.99,
+    tau: float = 1e-3,
+    weighting: str = "examples",
+) -> Algorithm:
+    """FedAvg with Adam at the server; `tau` is the paper's degree of adaptivity."""
+    server = adam(learning_rate, beta1, beta2, tau)
+    return fedavg(model, client, server=server, weighting=weighting)._replace(name="fedadam")

@@ -1,0 +1,23 @@
+"""FedAvgM: FedAvg with momentum at the server.
+
+Hsu, Qi and Brown, "Measuring the Effects of Non-Identical Data Distribution for Federated Visual
+Classification", 2019: `v = momentum v + update; w = w + learning_rate v`.
+"""
+
+from fedwhy.algorithms.algorithm import Algorithm, LocalTraining
+from fedwhy.algorithms.fedavg import fedavg
+from fedwhy.algorithms.server_optimizers import sgd
+from fedwhy.models import Model
+
+
+def fedavgm(
+    model: Model,
+    client: LocalTraining,
+    *,
+    learning_rate: float = 1.0,
+    momentum: float = 0.9,
+    weighting: str = "examples",
+) -> Algorithm:
+    """FedAvg with server momentum; `learning_rate` and `momentum` are the server's."""
+    server = sgd(learning_rate, momentum)
+    return fedavg(model, client, server=server, weighting=weighting)._replace(name="fedavgm")

@@ -1,0 +1,25 @@
+"""FedYogi: FedAvg with the adaptive server optimizer Yogi.
+
+Reddi et al., "Adaptive Federated Optimization", ICLR 2021, Algorithm 2 (without bias correction,
+as in the paper); `server_optimizers.yogi` holds the formulas.
+"""
+
+from fedwhy.algorithms.algorithm import Algorithm, LocalTraining
+from fedwhy.algorithms.fedavg import fedavg
+from fedwhy.algorithms.server_optimizers import yogi
+from fedwhy.models import Model
+
+
+def fedyogi(
+    model: Model,
+    client: LocalTraining,
+    *,
+    learning_rate: float = 0.01,
+    beta1: float = 0.9,
+    beta2: float = 0.99,
+    tau: float = 1e-3,
+    weighting: str = "examples",
+) -> Algorithm:
+    """FedAvg with Yogi at the server; `tau` is the paper's degree of adaptivity."""
+    server = yogi(learning_rate, beta1, beta2, tau)
+    return fedavg(model, client, server=server, weighting=weighting)._replace(name="fedyogi")

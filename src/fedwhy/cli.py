@@ -1,0 +1,172 @@
+"""The `fedwhy` command: parses arguments, calls the library, prints."""
+
+import json
+import logging
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fedwhy.errors import FedwhyError, ParameterError
+from fedwhy.experiment import Experiment, catalogue
+from fedwhy.report import render, render_comparison, render_partition, sentence
+from fedwhy.simulation.files import replace_file
+from fedwhy.tracking import finite, read_record
+
+app = typer.Typer(
+    help="Federated learning on JAX that tells you why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Change one setting; may be repeated."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
+File = Annotated[
+    Path | None,
+    typer.Argument(metavar="[FILE.toml]", help="Experiment file; the embedded one if left out."),
+]
+
+
+@app.command()
+def run(
+    file: File = None,
+    changes: Set = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; new and empty.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run an experiment; write a run folder with a report."""
+    if resume and (file or out):
+        raise ParameterError("--resume", "takes no FILE and no --out: the run folder holds both")
+    path = resume / "experiment.toml" if resume else file
+    experiment = Experiment.read(path, changes or [])
+    settings = experiment.settings
+    folder = resume or out or free_folder(settings["algorithm"]["name"], experiment.data[0].name)
+    result = experiment.run(folder, resume=resume is not None)
+    report = folder / "report.html"
+    if as_json:
+        print_json({"run": str(folder), "report": str(report), **result.summary()})
+    else:
+        print(sentence(read_record(folder)))
+        print(f"Report: {report.resolve()}")
+    if result.interrupted:
+        print(f"Interrupted; go on with: fedwhy run --resume {folder}", file=sys.stderr)
+        raise typer.Exit(130)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    out: Annotated[Path | None, typer.Option(help="Page to write [RUN/report.html].")] = None,
+) -> None:
+    """Write the report page of a run folder anew."""
+    record = read_record(run)
+    page = out or run / "report.html"
+    replace_file(page, render(record))
+    print(sentence(record))
+    print(f"Report: {page.resolve()}")
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders.")],
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("comparison.html"),
+    as_json: AsJson = False,
+) -> None:
+    """Show runs side by side: their numbers here, their curves on a page."""
+    records = [read_record(run) for run in runs]
+    replace_file(out, render_comparison(records))
+    if as_json:
+        rows = [{"run": str(run), **r["summary"]} for run, r in zip(runs, records, strict=True)]
+        print_json({"runs": rows, "report": str(out)})
+        return
+    columns = ("algorithm", "rounds", "test_accuracy", "best_test_accuracy", "seconds_per_round")
+    rows = [[r["name"], *(r["summary"].get(c) for c in columns)] for r in records]
+    print_table(("run", *columns), rows)
+    print(f"Curves: {out.resolve()}")
+
+
+@app.command()
+def partition(
+    file: File = None,
+    changes: Set = None,
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("partition.html"),
+    as_json: AsJson = False,
+) -> None:
+    """Show who holds which examples and labels in an experiment."""
+    experiment = Experiment.read(file, changes or [])
+    clients, _ = experiment.data
+    stats = clients.stats()
+    record = {"name": clients.name, "settings": experiment.settings, "partition": stats.to_dict()}
+    replace_file(out, render_partition(record))
+    if as_json:
+        print_json({**stats.to_dict(), "report": str(out)})
+    else:
+        print(stats)
+        print(f"Picture: {out.resolve()}")
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    algorithms = "algorithms"
+    models = "models"
+    datasets = "datasets"
+    partitions = "partitions"
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """List what an experiment file may name."""
+    entries = catalogue.entries(kind.value)
+    if as_json:
+        print_json({kind.value: entries})
+        return
+    print_table(
+        ("name", "summary", "keys"),
+        [[e["name"], e["summary"], ", ".join(e["parameters"])] for e in entries],
+    )
+
+
+def free_folder(algorithm: str, dataset: str) -> Path:
+    """The first of runs/ALGORITHM-DATASET-001, -002, ... that does not exist."""
+    number = 1
+    while (folder := Path("runs") / f"{algorithm}-{dataset}-{number:03d}").exists():
+        number += 1
+    return folder
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Prints one strict JSON object on standard output."""
+    print(json.dumps(finite(value), indent=1, allow_nan=False))
+
+
+def print_table(header: tuple[str, ...], rows: list[list[Any]]) -> None:
+    """Prints an aligned table."""
+    table = Table(*header, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def main() -> None:
+    """Entry point: user errors become one message and exit status 2."""
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    try:
+        app()
+    except FedwhyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

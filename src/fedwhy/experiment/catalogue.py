@@ -1,0 +1,94 @@
+"""What an experiment file may name: algorithms, models, datasets, partitions."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from fedwhy.algorithms import ALGORITHMS
+from fedwhy.data import PARTITIONS, SOURCES
+from fedwhy.experiment import tables
+from fedwhy.experiment.file import Table
+from fedwhy.models import ZOO
+
+
+def entries(kind: str) -> list[dict[str, Any]]:
+    """All algorithms, models, datasets or partitions, as plain dicts.
+
+    Each has `name`, `summary` and `parameters`: the keys of an experiment file that belong to it,
+    with their defaults. The others differ by kind.
+    """
+    return {
+        "algorithms": algorithms,
+        "models": models,
+        "datasets": datasets,
+        "partitions": partitions,
+    }[kind]()
+
+
+def algorithms() -> list[dict[str, Any]]:
+    """The algorithms, each with its paper."""
+    return [
+        {
+            "name": name,
+            "summary": first_paragraph(function),
+            "parameters": keys("algorithm", tables.algorithm_table(name))
+            | keys("server", tables.server_table(name, "sgd")),
+            "source": paper(function),
+        }
+        for name, function in ALGORITHMS.items()
+    ]
+
+
+def models() -> list[dict[str, Any]]:
+    """The zoo, each model with its paper."""
+    return [
+        {
+            "name": name,
+            "summary": model.summary,
+            "parameters": keys("model", tables.zoo_table(name)),
+            "source": model.source,
+        }
+        for name, model in ZOO.items()
+    ]
+
+
+def datasets() -> list[dict[str, Any]]:
+    """The datasets, each with its shape, licence and citation."""
+    return [
+        {"name": name, "parameters": keys("data", tables.NamedData)}
+        | {key: value for key, value in source._asdict().items() if key != "read"}
+        for name, source in SOURCES.items()
+    ]
+
+
+def partitions() -> list[dict[str, Any]]:
+    """The partition schemes, each with its paper."""
+    return [
+        {
+            "name": name,
+            "summary": first_paragraph(scheme),
+            "parameters": keys("partition", tables.partition_table(name)),
+            "source": paper(scheme),
+        }
+        for name, scheme in PARTITIONS.items()
+    ]
+
+
+def keys(table: str, schema: type[Table]) -> dict[str, Any]:
+    """`{"table.key": default}` of a table, without its name; None where there is no default."""
+    return {
+        f"{table}.{key}": None if field.is_required() else field.default
+        for key, field in schema.model_fields.items()
+        if key != "name"
+    }
+
+
+def first_paragraph(function: Callable[..., Any]) -> str:
+    """The summary line of a docstring."""
+    return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
+
+
+def paper(function: Callable[..., Any]) -> str:
+    """The second paragraph of the module's docstring, which names the paper."""
+    parts = (inspect.getdoc(inspect.getmodule(function)) or "").split("\n\n")
+    return " ".join(parts[1].split()) if len(parts) > 1 else ""

@@ -1,0 +1,221 @@
+"""`Experiment`: an experiment file, resolved; builds data, model, algorithm and run from it."""
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import optax
+
+from fedwhy.algorithms import (
+    ALGORITHMS,
+    SERVER_OPTIMIZERS,
+    Algorithm,
+    FullGradient,
+    LocalSGD,
+)
+from fedwhy.data import PARTITIONS, SOURCES, Dataset, FederatedDataset, Source, load, partition
+from fedwhy.engine import Engine
+from fedwhy.errors import FedwhyError, ModelError, number
+from fedwhy.experiment import tables as schema
+from fedwhy.experiment.file import ExperimentFile, Table, read_experiment
+from fedwhy.models import ZOO, Model
+from fedwhy.simulation import Callback, EarlyStop, Run, train
+from fedwhy.tracking import RunFolder
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment whose every part is built, and so checked, before anything runs."""
+
+    file: ExperimentFile
+
+    @staticmethod
+    def read(path: str | Path | None, changes: Sequence[str] = ()) -> "Experiment":
+        """Reads a file (None: the embedded one) and applies changes such as `train.rounds=5`."""
+        return Experiment(read_experiment(path, changes))
+
+    @cached_property
+    def tables(self) -> dict[str, Table]:
+        """Every table with its defaults filled in; `[partition]` only where data needs one."""
+        file, given = self.file, self.file.tables
+        own_data = "python" in given.get("data", {})
+        algorithm = file.choice("algorithm", "name", ALGORITHMS, "fedavg")
+        optimizer = "sgd"
+        if schema.takes_server(algorithm):
+            optimizer = file.choice("server", "optimizer", SERVER_OPTIMIZERS, "sgd")
+        if "keras" in given.get("model", {}):
+            model = schema.KerasModel
+        elif "python" in given.get("model", {}):
+            model = schema.OwnModel
+        else:
+            model = schema.zoo_table(file.choice("model", "name", ZOO, "mlp"))
+        if not own_data:
+            file.choice("data", "name", SOURCES, "digits")
+        schemas: dict[str, type[Table]] = {"data": schema.OwnData if own_data else schema.NamedData}
+        if not own_data or "partition" in given:
+            scheme = file.choice("partition", "name", PARTITIONS, "dirichlet")
+            schemas["partition"] = schema.partition_table(scheme)
+        schemas |= {
+            "model": model,
+            "algorithm": schema.algorithm_table(algorithm),
+            "client": schema.client_table(algorithm),
+            "server": schema.server_table(algorithm, optimizer),
+            "train": schema.Train,
+        }
+        return {name: file.parse(name, kind) for name, kind in schemas.items()}
+
+    @property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """The resolved experiment as plain tables, without keys that are unset."""
+        dumped = {name: t.model_dump(exclude_none=True) for name, t in self.tables.items()}
+        return {name: values for name, values in dumped.items() if values}
+
+    @cached_property
+    def data(self) -> tuple[FederatedDataset, Dataset | None]:
+        """The clients and the central test set.
+
+        The user's own function may return a `FederatedDataset`, a pair of one and a test
+        `Dataset`, or a `Source` (central train and test sets) for `[partition]` to deal out.
+        """
+        table = self.tables["data"]
+        if isinstance(table, schema.OwnData):
+            source = self._call("data.python", table.python)
+        else:
+            with self.file.blame("data"):
+                source = load(**self.settings["data"])
+        if isinstance(source, Source):
+            return self._dealt(source.train), source.test
+        if "partition" in self.tables:
+            raise self.file.error("partition", "the data already has clients; leave this table out")
+        clients, test = source if isinstance(source, tuple) else (source, None)
+        if not isinstance(clients, FederatedDataset) or not isinstance(test, Dataset | None):
+            raise self.file.error(
+                "data.python",
+                "expected a FederatedDataset, a pair (FederatedDataset, Dataset) or a Source, "
+                f"given {type(source).__name__}",
+            )
+        return clients, test
+
+    def _dealt(self, dataset: Dataset) -> FederatedDataset:
+        if "partition" not in self.tables:
+            raise self.file.error(
+                "data.python", "its data have no clients; add a [partition] table to deal them out"
+            )
+        values = self.tables["partition"].model_dump()
+        name, clients, seed = (values.pop(key) for key in ("name", "clients", "seed"))
+        with self.file.blame("partition"):
+            return partition(dataset, PARTITIONS[name](**values), clients=clients, seed=seed)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model, with as many outputs as the data has classes."""
+        table = self.tables["model"]
+        if isinstance(table, schema.OwnModel):
+            model = self._call("model.python", table.python)
+            if not isinstance(model, Model):
+                raise self.file.error(
+                    "model.python", f"expected a fedwhy.Model, given {type(model).__name__}"
+                )
+            return model
+        if isinstance(table, schema.KerasModel):
+            return self._keras_model(table)
+        values = table.model_dump(exclude_none=True)
+        clients, _ = self.data
+        if ZOO[values["name"]].classifies and clients.classes is not None:
+            values = {"classes": clients.classes, **values}
+        with self.file.blame("model"):
+            return Model.from_zoo(values.pop("name"), **values)
+
+    def _keras_model(self, table: schema.KerasModel) -> Model:
+        from fedwhy.models.keras_scoring import as_loss
+
+        try:
+            loss = as_loss(table.loss)
+        except ModelError as error:
+            raise self.file.error("model.loss", str(error)) from error
+        config = loss.get_config()
+        if "from_logits" in config:
+            loss = type(loss).from_config(config | {"from_logits": table.from_logits})
+        return Model.from_keras(lambda: self._call("model.keras", table.keras), loss)
+
+    @cached_property
+    def algorithm(self) -> Algorithm:
+        """The algorithm, with its client work and server."""
+        values = self.tables["algorithm"].model_dump()
+        server = self.tables["server"].model_dump()
+        name = values.pop("name")
+        if schema.takes_server(name):
+            optimizer = SERVER_OPTIMIZERS[server.pop("optimizer")]
+            with self.file.blame("server"):
+                server = {"server": optimizer(**server)}
+        with self.file.blame("client"):
+            client = self._client(self.tables["client"])
+        with self.file.blame("algorithm", "server"):
+            return ALGORITHMS[name](self.model, client, **values, **server)
+
+    def _client(self, table: Table) -> LocalSGD | FullGradient:
+        if not isinstance(table, schema.Client):
+            return FullGradient(**table.model_dump())
+        rate = number("learning_rate", table.learning_rate, above=0)
+        options: dict[str, Any] = {}
+        if table.optimizer in ("sgd", "rmsprop"):
+            options["momentum"] = number("momentum", table.momentum, at_least=0, below=1) or None
+        elif table.momentum:
+            raise self.file.error(
+                "client.momentum", f"{table.optimizer} takes no momentum; use sgd or rmsprop"
+            )
+        optimizer = getattr(optax, table.optimizer)(rate, **options)
+        return LocalSGD(optimizer, **{key: getattr(table, key) for key in schema.LOCAL_KEYS})
+
+    def run(self, folder: str | Path, *, resume: bool = False, progress: bool = True) -> Run:
+        """Runs the experiment and keeps it in `folder`; `resume` goes on with the run there."""
+        settings = self.tables["train"]
+        assert isinstance(settings, schema.Train)
+        clients, test = self.data
+        with self.file.blame("train"):
+            callbacks: list[Callback] = [
+                RunFolder(
+                    folder, settings=self.settings, checkpoint_every=settings.checkpoint_every
+                )
+            ]
+            if settings.patience is not None:
+                callbacks.append(EarlyStop(patience=settings.patience))
+            return train(
+                self.algorithm,
+                clients,
+                rounds=settings.rounds,
+                cohort=settings.cohort,
+                seed=settings.seed,
+                test=test,
+                test_clients=clients if settings.evaluate_clients else None,
+                evaluate_every=settings.evaluate_every,
+                callbacks=callbacks,
+                resume=folder if resume else None,
+                engine=Engine(lanes=settings.lanes),
+                progress=progress,
+            )
+
+    def _call(self, key: str, target: str) -> Any:
+        """Calls the user's `module:function`; what it raises is told with its place."""
+        module, _, name = target.partition(":")
+        folder = str(self.file.folder)
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+        if not module or not name:
+            raise self.file.error(key, f'expected "module:function", given {target!r}')
+        try:
+            return getattr(importlib.import_module(module), name)()
+        except FedwhyError:
+            raise
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            raise self.file.error(
+                key,
+                f"{target} failed at {last.filename}:{last.lineno}: "
+                f"{type(error).__name__}: {error}",
+            ) from error

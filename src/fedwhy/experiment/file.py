@@ -1,0 +1,160 @@
+"""Reading an experiment file: TOML tables with the place of every key, for errors that point."""
+
+import logging
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fedwhy.errors import ExperimentError, ParameterError, suggest
+
+log = logging.getLogger("fedwhy")
+
+TABLES = ("data", "partition", "model", "algorithm", "client", "server", "train")
+
+SET = "--set"
+
+EXPECTED = {
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "dict_type": "a table",
+}
+
+
+class Table(BaseModel):
+    """A table of the file; unknown keys and other types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True)
+class ExperimentFile:
+    """Tables as written, and where: `places` maps `table.key` to 'my.toml:12' or '--set'."""
+
+    name: str
+    tables: dict[str, dict[str, Any]]
+    places: dict[str, str] = field(default_factory=dict)
+    folder: Path = Path()
+
+    def error(self, key: str, message: str) -> ExperimentError:
+        """An error about `key` (`table` or `table.key`), with its place."""
+        return ExperimentError(f"{self.places.get(key, self.name)}: {key}", message)
+
+    def choice(self, table: str, key: str, names: Iterable[str], default: str) -> str:
+        """The value of `table.key`, which must be one of `names`."""
+        value = self.tables.get(table, {}).get(key, default)
+        if value not in (names := tuple(names)):
+            raise self.error(
+                f"{table}.{key}", f"unknown value {value!r}{suggest(str(value), names)}"
+            )
+        return value
+
+    def parse(self, table: str, schema: type[Table]) -> Table:
+        """The table, typed by `schema`; raises `ExperimentError` naming the first key at fault."""
+        self._leave_behind(table, schema)
+        try:
+            return schema.model_validate(self.tables.get(table, {}))
+        except ValidationError as error:
+            first = error.errors()[0]
+        key, given = str(first["loc"][0]), first["input"]
+        if first["type"] == "extra_forbidden":
+            message = f"unknown key{suggest(key, tuple(schema.model_fields))}"
+        elif first["type"] == "missing":
+            message = "expected a value, none is given"
+        elif first["type"] == "literal_error":
+            names = tuple(re.findall(r"'([^']*)'", first.get("ctx", {}).get("expected", "")))
+            message = f"unknown value {given!r}{suggest(str(given), names)}"
+        else:
+            message = f"expected {EXPECTED.get(first['type'], first['msg'])}, given {given!r}"
+        raise self.error(f"{table}.{key}", message)
+
+    def _leave_behind(self, table: str, schema: type[Table]) -> None:
+        """Drops the file's keys of another thing where a `--set` has changed the table's name."""
+        if self.places.get(f"{table}.name") != SET:
+            return
+        for key in list(self.tables[table]):
+            place = self.places[f"{table}.{key}"]
+            if key not in schema.model_fields and place != SET:
+                log.warning(
+                    "%s: %s.%s is left out, since %s.name changed", place, table, key, table
+                )
+                del self.tables[table][key]
+
+    @contextmanager
+    def blame(self, *tables: str) -> Iterator[None]:
+        """Within it, a `ParameterError` becomes one about the key that gave the parameter."""
+        try:
+            yield
+        except ExperimentError:
+            raise
+        except ParameterError as error:
+            keys = [f"{table}.{error.parameter}" for table in tables]
+            key = next((k for k in keys if k in self.places), keys[0])
+            raise self.error(key, error.message) from error
+
+
+def read_experiment(path: str | Path | None, changes: Sequence[str] = ()) -> ExperimentFile:
+    """Reads `path`, or the embedded experiment if None, and applies `table.key=value` changes.
+
+    Raises `ExperimentError` for a file that cannot be read, is not TOML, or has unknown tables.
+    """
+    if path is None:
+        name, folder = "default.toml (embedded)", Path()
+        text = resources.files("fedwhy.experiment").joinpath("default.toml").read_text()
+    else:
+        name, folder = str(path), Path(path).resolve().parent
+        try:
+            text = Path(path).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ExperimentError(name, f"cannot be read: {reason}") from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ExperimentError(name, f"is not valid TOML: {error}") from error
+    file = ExperimentFile(name, tables, dict(find_places(name, text)), folder)
+    for change in changes:
+        apply_change(file, change)
+    for table, values in tables.items():
+        if table not in TABLES:
+            raise file.error(table, f"unknown table{suggest(table, TABLES)}")
+        if not isinstance(values, dict):
+            raise file.error(table, f"expected a table [{table}], given {values!r}")
+    return file
+
+
+def apply_change(file: ExperimentFile, change: str) -> None:
+    """Applies one `table.key=value`; the value is read as TOML, or as text if it is none."""
+    match = re.fullmatch(r"\s*(\w+)\.(\w+)\s*=(.*)", change, re.DOTALL)
+    if not match:
+        raise ExperimentError(f"--set {change}", "expected table.key=value, such as train.rounds=5")
+    table, key, text = match.groups()
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    file.places[table] = file.places.get(table, SET)
+    file.places[f"{table}.{key}"] = SET
+    if isinstance(file.tables.setdefault(table, {}), dict):
+        file.tables[table][key] = value
+
+
+def find_places(name: str, text: str) -> Iterator[tuple[str, str]]:
+    """The line of every table and key, as ('client.epochs', 'my.toml:12')."""
+    table = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line):
+            table = header[1]
+            yield table, f"{name}:{number}"
+        elif key := re.match(r"\s*([\w.-]+|\"[^\"]*\")\s*=", line):
+            path = f"{table}.{key[1]}" if table else key[1]
+            yield path.replace('"', ""), f"{name}:{number}"

@@ -1,0 +1,163 @@
+"""The tables of an experiment file: which keys each may hold, and of which type.
+
+Keys that belong to a named thing (a partition scheme, a zoo model, an algorithm) are read off the
+signature of the function that builds it, so that a new one needs no line here.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal, get_type_hints
+
+from pydantic import create_model
+
+from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, FullGradient, LocalSGD
+from fedwhy.data import PARTITIONS
+from fedwhy.experiment.file import Table
+from fedwhy.models import ZOO
+
+
+class NamedData(Table):
+    """`[data]`: a dataset by name, its images resized to `resize = [height, width]`."""
+
+    name: str = "digits"
+    resize: list[int] | None = None
+
+
+class OwnData(Table):
+    """`[data]`: `python = "module:function"` of the user's own, see `Experiment.data`."""
+
+    python: str
+
+
+class Partition(Table):
+    """`[partition]`: how a central dataset is dealt to clients; the scheme has its own keys."""
+
+    name: str = "dirichlet"
+    clients: int = 50
+    seed: int = 0
+
+
+class ZooModel(Table):
+    """`[model]`: a model of the zoo, with its options; `classes` is taken from the data."""
+
+    name: str = "mlp"
+
+
+class KerasModel(Table):
+    """`[model]`: `keras = "module:function"` that returns a Keras model, and its Keras loss."""
+
+    keras: str
+    loss: str = "sparse_categorical_crossentropy"
+    from_logits: bool = True
+
+
+class OwnModel(Table):
+    """`[model]`: `python = "module:function"` that returns a `fedwhy.Model`."""
+
+    python: str
+
+
+class Algorithm(Table):
+    """`[algorithm]`: an algorithm by name, with its own keys."""
+
+    name: str = "fedavg"
+
+
+class Server(Table):
+    """`[server]` of an algorithm that takes any server optimizer."""
+
+    optimizer: str = "sgd"
+
+
+class Client(Table):
+    """`[client]`: local training, see `LocalSGD`; `momentum` is for sgd and rmsprop."""
+
+    optimizer: Literal["sgd", "adam", "adamw", "adagrad", "rmsprop"] = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.0
+    epochs: int | None = None
+    steps: int | None = None
+    batch_size: int = 20
+    shuffle: bool = True
+    drop_last: bool = False
+    clip_norm: float | None = None
+    state: str = "average"
+
+
+class Train(Table):
+    """`[train]`: the round loop, see `train`; `patience` counts evaluations of the test loss."""
+
+    rounds: int = 100
+    cohort: int | float = 10
+    seed: int = 0
+    evaluate_every: int = 1
+    evaluate_clients: bool = True
+    checkpoint_every: int = 10
+    patience: int | None = None
+    lanes: int = 1
+
+
+def keywords(function: Callable[..., Any]) -> dict[str, Any]:
+    """What a file may set of a function's or dataclass's arguments: name to (type, default)."""
+    hints = get_type_hints(function)
+    if not inspect.isclass(function):
+        hints.pop("return", None)
+    return {
+        name: (hints[name], ... if p.default is p.empty else p.default)
+        for name, p in inspect.signature(function).parameters.items()
+        if name not in ("model", "client", "server", "shape")
+    }
+
+
+def extend(base: type[Table], fields: dict[str, Any]) -> type[Table]:
+    """`base` with further fields."""
+    return create_model(base.__name__, __base__=base, **fields)
+
+
+SERVER_KEYS = {key for optimizer in SERVER_OPTIMIZERS.values() for key in keywords(optimizer)}
+
+
+def partition_table(scheme: str) -> type[Table]:
+    """`[partition]` for one scheme."""
+    return extend(Partition, keywords(PARTITIONS[scheme]))
+
+
+def zoo_table(name: str) -> type[Table]:
+    """`[model]` for one model of the zoo."""
+    fields = keywords(ZOO[name].build)
+    if ZOO[name].classifies:
+        fields["classes"] = (int | None, None)
+    return extend(ZooModel, fields)
+
+
+def algorithm_table(name: str) -> type[Table]:
+    """`[algorithm]` for one algorithm: its keywords that are not its server's."""
+    own = {k: v for k, v in keywords(ALGORITHMS[name]).items() if k not in SERVER_KEYS}
+    return extend(Algorithm, own)
+
+
+def server_table(name: str, optimizer: str) -> type[Table]:
+    """`[server]` for one algorithm: its server's parameters, or those of a chosen optimizer."""
+    if takes_server(name):
+        return extend(Server, keywords(SERVER_OPTIMIZERS[optimizer]))
+    own = {k: v for k, v in keywords(ALGORITHMS[name]).items() if k in SERVER_KEYS}
+    return extend(Table, own)
+
+
+def client_table(name: str) -> type[Table]:
+    """`[client]` for one algorithm: how it trains locally, or how it passes over the data."""
+    hint = get_type_hints(ALGORITHMS[name])["client"]
+    return extend(Table, keywords(FullGradient)) if FullGradient in allowed(hint) else Client
+
+
+def allowed(hint: Any) -> tuple[Any, ...]:
+    """The members of a union type, or the type itself."""
+    return getattr(hint, "__args__", (hint,))
+
+
+def takes_server(name: str) -> bool:
+    """Whether the algorithm takes any server optimizer."""
+    return "server" in inspect.signature(ALGORITHMS[name]).parameters
+
+
+LOCAL_KEYS = tuple(k for k in keywords(LocalSGD) if k in Client.model_fields and k != "optimizer")

@@ -1,0 +1,24 @@
+"""Simulation: a federated run on one machine, round by round."""
+
+from fedwhy.simulation import checkpoints
+from fedwhy.simulation.callbacks import Callback, EarlyStop, Training
+from fedwhy.simulation.checkpoints import Checkpoint
+from fedwhy.simulation.evaluation import Evaluator, Scores, predict
+from fedwhy.simulation.run import Run
+from fedwhy.simulation.sampling import cohort_size, sample_cohort
+from fedwhy.simulation.train import train
+
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "EarlyStop",
+    "Evaluator",
+    "Run",
+    "Scores",
+    "Training",
+    "checkpoints",
+    "cohort_size",
+    "predict",
+    "sample_cohort",
+    "train",
+]

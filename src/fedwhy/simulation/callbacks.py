@@ -1,0 +1,92 @@
+"""Callbacks: what else happens while a model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fedwhy.algorithms import Algorithm, ServerState
+from fedwhy.data import Dataset, FederatedDataset
+from fedwhy.engine import ClientState
+from fedwhy.errors import number, whole_number
+
+if TYPE_CHECKING:
+    from fedwhy.simulation.run import Run
+
+
+@dataclass
+class Training:
+    """A run in progress, as callbacks see it; they may look, and change nothing.
+
+    `history` holds one record per round, see `train`; `round` is the last finished round.
+    """
+
+    algorithm: Algorithm
+    clients: FederatedDataset
+    test: Dataset | None
+    rounds: int
+    cohort: int
+    seed: int
+    server: ServerState
+    states: ClientState
+    history: list[dict[str, Any]] = field(default_factory=list)
+    round: int = 0
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a run to go on from another's checkpoint."""
+        return {
+            "algorithm": self.algorithm.name,
+            "seed": self.seed,
+            "cohort": self.cohort,
+            "clients": self.clients.clients,
+            "examples": len(self.clients.owner),
+        }
+
+
+class Callback:
+    """Does nothing at each point of a run; override what you need."""
+
+    def on_start(self, training: Training) -> None:
+        """Before the first round, after everything was checked."""
+
+    def on_round(self, training: Training) -> str | None:
+        """After each round; a returned text stops the run and is its reason."""
+
+    def on_end(self, training: Training, run: Run) -> None:
+        """After the last round, also when the run was stopped or interrupted."""
+
+
+@dataclass(frozen=True)
+class EarlyStop(Callback):
+    """Stops when `metric` has not improved by `minimum_change` for `patience` evaluations.
+
+    A metric whose name ends in "loss" improves by falling, any other by rising.
+    """
+
+    metric: str = "test_loss"
+    patience: int = 10
+    minimum_change: float = 0.0
+
+    def __post_init__(self):
+        whole_number("patience", self.patience, at_least=1)
+        number("minimum_change", self.minimum_change, at_least=0)
+
+    def on_round(self, training: Training) -> str | None:
+        """Judges the history alone, so that a resumed run stops where the first would have."""
+        values = [r[self.metric] for r in training.history if self.metric in r]
+        stale = evaluations_since_best(values, self.metric.endswith("loss"), self.minimum_change)
+        if stale >= self.patience:
+            return f"{self.metric} has not improved for {stale} evaluations"
+        return None
+
+
+def evaluations_since_best(values: Sequence[float], lower: bool, change: float) -> int:
+    """How many values follow the last one that improved on all before it by over `change`."""
+    best, stale = float("inf"), 0
+    for value in values:
+        loss = value if lower else -value
+        improved = loss < best - change or best == float("inf")
+        best, stale = (loss, 0) if improved else (best, stale + 1)
+    return stale

@@ -1,0 +1,135 @@
+"""Checkpoints: a run's whole state on disk, complete or not there at all.
+
+A checkpoint is a folder `round-000010` with `state.safetensors` (every array, named by its path
+in the state) and `manifest.json` (what the run was, its history, and the SHA-256 of the arrays
+and of itself). It is written under a temporary name, synced, and renamed, so that a run killed
+at any moment leaves the earlier ones as they were.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as dump_arrays
+
+from fedwhy.errors import CheckpointError
+from fedwhy.simulation.files import sync_folder, write_synced
+
+PyTree = Any
+log = logging.getLogger("fedwhy")
+
+ARRAYS, MANIFEST = "state.safetensors", "manifest.json"
+
+
+class Checkpoint(NamedTuple):
+    """A run after `round` rounds: its arrays (a pytree), its history and what it was."""
+
+    round: int
+    state: PyTree
+    history: list[dict[str, Any]]
+    identity: dict[str, Any]
+
+
+def save(folder: Path, checkpoint: Checkpoint, keep: int = 3) -> Path:
+    """Writes `checkpoint` under `folder` and removes all but the newest `keep`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob(".writing-*"):
+        shutil.rmtree(stale)
+    target = folder / f"round-{checkpoint.round:06d}"
+    temporary = folder / f".writing-{target.name}-{os.getpid()}"
+    temporary.mkdir()
+    arrays = dump_arrays({k: np.asarray(v, order="C") for k, v in named(checkpoint.state).items()})
+    manifest = {
+        "format": 1,
+        "round": checkpoint.round,
+        "identity": checkpoint.identity,
+        "history": checkpoint.history,
+        "arrays_sha256": hashlib.sha256(arrays).hexdigest(),
+    }
+    manifest["manifest_sha256"] = digest(manifest)
+    write_synced(temporary / ARRAYS, arrays)
+    write_synced(temporary / MANIFEST, json.dumps(manifest).encode())
+    sync_folder(temporary)
+    if target.exists():
+        shutil.rmtree(target)
+    temporary.rename(target)
+    sync_folder(folder)
+    for old in checkpoints(folder)[keep:]:
+        shutil.rmtree(old)
+    return target
+
+
+def load(folder: Path, like: PyTree, identity: dict[str, Any]) -> Checkpoint:
+    """Loads the newest intact checkpoint under `folder`, shaped as the pytree `like`.
+
+    A damaged one is logged and the next older one tried. Raises `CheckpointError` where none is
+    intact, or where the newest belongs to a run with another `identity` or other arrays.
+    """
+    damaged = []
+    for path in checkpoints(folder):
+        try:
+            manifest, arrays = read(path)
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            log.warning("checkpoint %s is damaged (%s); trying an older one", path, error)
+            damaged.append(path.name)
+            continue
+        for name, value in identity.items():
+            if manifest["identity"].get(name) != value:
+                raise CheckpointError(
+                    f"{path}: its run had {name} = {manifest['identity'].get(name)!r}, this one "
+                    f"has {value!r}; resume with the same {name}, or start a new run"
+                )
+        state = fill(like, arrays, path)
+        return Checkpoint(manifest["round"], state, manifest["history"], manifest["identity"])
+    found = f"only damaged ones ({', '.join(damaged)})" if damaged else "none"
+    raise CheckpointError(f"{folder}: no intact checkpoint to resume from, found {found}")
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints under `folder`, newest first."""
+    return sorted(folder.glob("round-*"), reverse=True)
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Manifest and arrays of one checkpoint; raises `ValueError` where a checksum is wrong."""
+    manifest = json.loads((path / MANIFEST).read_text())
+    if manifest.pop("manifest_sha256") != digest(manifest):
+        raise ValueError(f"{MANIFEST} does not match its checksum")
+    arrays = (path / ARRAYS).read_bytes()
+    if hashlib.sha256(arrays).hexdigest() != manifest["arrays_sha256"]:
+        raise ValueError(f"{ARRAYS} does not match its checksum")
+    return manifest, load_arrays(arrays)
+
+
+def named(tree: PyTree) -> dict[str, Any]:
+    """The leaves of a pytree by their path, such as `.server.weights.params['dense/kernel']`."""
+    return {jax.tree_util.keystr(p): leaf for p, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def fill(like: PyTree, arrays: dict[str, np.ndarray], path: Path) -> PyTree:
+    """`like` with its leaves from `arrays`; raises `CheckpointError` naming what differs."""
+    expected = named(like)
+    for name in expected.keys() ^ arrays.keys():
+        where = "the checkpoint" if name in expected else "this experiment"
+        raise CheckpointError(f"{path}: {name} is missing from {where}; was the model changed?")
+    for name, leaf in expected.items():
+        if arrays[name].shape != leaf.shape or arrays[name].dtype != leaf.dtype:
+            raise CheckpointError(
+                f"{path}: {name} is {arrays[name].dtype}{list(arrays[name].shape)}, this "
+                f"experiment has {leaf.dtype}{list(leaf.shape)}; was the model or data changed?"
+            )
+    leaves = [jax.device_put(arrays[name]) for name in expected]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
+def digest(manifest: dict[str, Any]) -> str:
+    """SHA-256 of a manifest's canonical JSON."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,216 @@
+"""`train`: the round loop."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from fedwhy.algorithms import Algorithm, Tally
+from fedwhy.data import Dataset, FederatedDataset
+from fedwhy.engine import Engine, RoundResult, Rounds, enrol
+from fedwhy.errors import whole_number
+from fedwhy.models import Model
+from fedwhy.simulation import checkpoints
+from fedwhy.simulation.callbacks import Callback, Training
+from fedwhy.simulation.checks import check_fit, check_same_kind, example
+from fedwhy.simulation.evaluation import Evaluator, scores
+from fedwhy.simulation.progress import Progress
+from fedwhy.simulation.run import Run
+from fedwhy.simulation.sampling import cohort_size, sample_cohort
+
+
+def train(
+    algorithm: Algorithm,
+    clients: FederatedDataset,
+    *,
+    rounds: int,
+    cohort: int | float,
+    seed: int = 0,
+    test: Dataset | None = None,
+    test_clients: FederatedDataset | None = None,
+    evaluate_every: int = 1,
+    callbacks: Sequence[Callback] = (),
+    resume: str | Path | None = None,
+    engine: Engine | None = None,
+    progress: bool = True,
+) -> Run:
+    """Trains `algorithm` on `clients` for `rounds` rounds of `cohort` clients each.
+
+    `cohort` is a number of clients, or a fraction of all as a float. Clients are drawn uniformly
+    without replacement in each round. The global model is evaluated on `test` and on
+    `test_clients` (often the training clients themselves) before the first round, every
+    `evaluate_every` rounds and after the last one.
+
+    `resume` is a folder of checkpoints, or a run folder that holds one; the run goes on from the
+    newest intact checkpoint, and ends bit for bit as if it had never stopped. The first Ctrl-C
+    ends the run after the round at work, a second one at once; both return what was done so far.
+
+    Each record of `run.history` holds `round`, and
+    - of training: `train_loss` and the model's metrics (`train_accuracy`) over the examples
+      visited, while they were visited; `update_norm_mean`, `_min`, `_max` over the cohort;
+      `aggregate_norm`; `clients` (how many trained); `seconds` (the round itself);
+    - of evaluation: `test_loss`, `test_accuracy`, `clients_loss`, `clients_accuracy` (weighted by
+      examples), `clients_loss_unweighted`, `clients_accuracy_unweighted` (every client alike).
+
+    Raises `ParameterError`, `DataError`, `ModelError` or `CheckpointError` before anything runs
+    where something does not fit.
+    """
+    whole_number("rounds", rounds, at_least=1)
+    whole_number("evaluate_every", evaluate_every, at_least=1)
+    whole_number("seed", seed)
+    size = cohort_size(cohort, clients.clients)
+    model = algorithm.model
+
+    key = jax.random.fold_in(jax.random.key(seed), 0)  # Rounds fold in 1, 2, ...
+    weights = model.init(key, example(clients)[0])
+    check_fit(model, weights, clients)
+    evaluators: dict[str, Evaluator] = {}
+    for name, data in (("test", test), ("clients", test_clients)):
+        if data is not None:
+            check_same_kind(clients, data)
+            check_fit(model, weights, data)
+            evaluators[name] = Evaluator(model, data)
+
+    training = Training(
+        algorithm,
+        clients,
+        test,
+        rounds,
+        size,
+        seed,
+        server=algorithm.init(weights),
+        states=enrol(algorithm, weights, clients.clients),
+    )
+    if resume is not None:
+        restore(training, Path(resume))
+    else:
+        training.history.append({"round": 0, **evaluate(evaluators, training)})
+
+    run_rounds = Rounds(algorithm, clients, engine or Engine())
+    callbacks = [*callbacks, Progress()] if progress else list(callbacks)
+    for callback in callbacks:
+        callback.on_start(training)
+    stopped, interrupted = None, False
+    try:
+        with stop_after_round() as stop:
+            while training.round < rounds and stopped is None and not stop.is_set():
+                stopped = one_round(training, run_rounds, evaluators, evaluate_every)
+                reasons = [callback.on_round(training) for callback in callbacks]
+                stopped = stopped or next(filter(None, reasons), None)
+            interrupted = stop.is_set() and training.round < rounds
+        if evaluators and not interrupted and not evaluated(training.history[-1]):
+            training.history[-1].update(evaluate(evaluators, training))
+    except KeyboardInterrupt:
+        interrupted = True
+    except Exception as error:
+        stopped = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        run = Run(
+            algorithm,
+            training.server,
+            training.states,
+            training.history,
+            clients=clients.clients,
+            cohort=size,
+            seed=seed,
+            dataset=clients.name,
+            stopped=stopped,
+            interrupted=interrupted,
+        )
+        for callback in callbacks:
+            callback.on_end(training, run)
+    return run
+
+
+def evaluated(record: dict[str, Any]) -> bool:
+    """Whether a round's record holds an evaluation."""
+    return "test_loss" in record or "clients_loss" in record
+
+
+def one_round(
+    training: Training, run_rounds: Rounds, evaluators: dict[str, Evaluator], evaluate_every: int
+) -> str | None:
+    """Runs and records the next round; returns why the run must stop, if it must."""
+    number = training.round + 1
+    cohort = sample_cohort(training.clients.clients, training.cohort, training.seed, number)
+    started = time.perf_counter()
+    result = run_rounds.run(training.server, training.states, cohort, training.seed, number)
+    seconds = time.perf_counter() - started
+    record = {"round": number, **describe(training.algorithm.model, result), "seconds": seconds}
+    training.history.append(record)
+    if math.isfinite(result.aggregate_norm):
+        training.server, training.states, training.round = result.server, result.states, number
+        if number % evaluate_every == 0 or number == training.rounds:
+            record |= evaluate(evaluators, training)
+        return None
+    bad = result.clients[~np.isfinite(result.metrics["update_norm"])]
+    names = ", ".join(repr(str(i)) for i in training.clients.ids[bad[:5]])
+    return (
+        f"round {number}: the aggregate is not finite, as are the updates of {len(bad)} of "
+        f"{len(result.clients)} clients ({names or 'none'}); "
+        f"the model of round {number - 1} is kept"
+    )
+
+
+def describe(model: Model, result: RoundResult) -> dict[str, Any]:
+    """The training part of a round's record."""
+    totals: Tally = jax.tree.map(lambda a: a.sum(axis=0), result.metrics["totals"])
+    norms = result.metrics["update_norm"]
+    return {
+        "clients": len(result.clients),
+        **{f"train_{name}": float(value) for name, value in scores(model, totals).items()},
+        "update_norm_mean": float(norms.mean()),
+        "update_norm_min": float(norms.min()),
+        "update_norm_max": float(norms.max()),
+        "aggregate_norm": result.aggregate_norm,
+    }
+
+
+def evaluate(evaluators: dict[str, Evaluator], training: Training) -> dict[str, float]:
+    """The evaluation part of a round's record."""
+    record = {}
+    for name, evaluator in evaluators.items():
+        result = evaluator(training.server.weights)
+        record |= {f"{name}_{metric}": value for metric, value in result.weighted.items()}
+        if name == "clients":
+            record |= {f"clients_{m}_unweighted": v for m, v in result.unweighted.items()}
+    return record
+
+
+def restore(training: Training, folder: Path) -> None:
+    """Puts `training` where the newest intact checkpoint in `folder` left it."""
+    inner = folder / "checkpoints"
+    like = {"server": training.server, "states": training.states}
+    saved = checkpoints.load(inner if inner.is_dir() else folder, like, training.identity)
+    training.server, training.states = saved.state["server"], saved.state["states"]
+    training.history, training.round = saved.history, saved.round
+
+
+@contextmanager
+def stop_after_round() -> Iterator[threading.Event]:
+    """Within it, the first Ctrl-C sets the event, and the second raises `KeyboardInterrupt`."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def handle(number, frame):
+        stop.set()
+        signal.signal(signal.SIGINT, previous)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,201 @@
+"""`RunFolder`: everything about a run, in one folder.
+
+experiment.toml     the resolved settings; `fedwhy run` takes it as it is
+environment.json    versions, devices, seed
+metrics.jsonl       one record per round
+partition.json      who holds what
+checkpoints/        the newest states of the run, to resume from
+summary.json        the result in numbers
+model.safetensors   the final weights; also model.keras where the model came from Keras
+report.html         the result in pictures
+"""
+
+import json
+import math
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from safetensors.numpy import save as dump_arrays
+
+from fedwhy.errors import RunError, whole_number
+from fedwhy.report import render
+from fedwhy.simulation import Callback, Checkpoint, Run, Training, checkpoints
+from fedwhy.simulation.files import replace_file
+from fedwhy.tracking.toml import dump_toml
+
+Settings = dict[str, dict[str, Any]]
+
+
+class RunFolder(Callback):
+    """Keeps a run in the folder `path`.
+
+    A checkpoint is written every `checkpoint_every` rounds and at the end. `settings` is the
+    resolved experiment as tables of values; without it the folder tells what `train` knows.
+    Nothing is created before the first round. Raises `RunError` where `path` holds anything,
+    unless the run goes on from there (`resume=path`).
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        settings: Settings | None = None,
+        checkpoint_every: int = 10,
+    ):
+        self.path = Path(path)
+        self.settings = settings
+        self.checkpoint_every = whole_number("checkpoint_every", checkpoint_every, at_least=1)
+
+    def on_start(self, training: Training) -> None:
+        """Creates the folder and writes what is known before the first round."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            used = any(self.path.iterdir())
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be used as a run folder: {error}") from error
+        if used and training.round == 0:
+            raise RunError(
+                f"{self.path} is not empty; choose another folder, or resume the run in it"
+            )
+        settings = self.settings or known_settings(training)
+        replace_file(self.path / "experiment.toml", dump_toml(settings))
+        write_json(self.path / "environment.json", environment(training))
+        write_json(self.path / "partition.json", training.clients.stats().to_dict())
+        self._write_metrics(training)
+
+    def on_round(self, training: Training) -> None:
+        """Appends the round's record; writes a checkpoint when one is due."""
+        with (self.path / "metrics.jsonl").open("a") as file:
+            file.write(json_line(training.history[-1]))
+        if training.round % self.checkpoint_every == 0:
+            self._write_checkpoint(training)
+
+    def on_end(self, training: Training, run: Run) -> None:
+        """Writes the last checkpoint, the model, the summary and the report."""
+        self._write_metrics(training)
+        if training.round > 0:
+            self._write_checkpoint(training)
+        save_model(self.path, run)
+        summary = {**run.summary(), "recall": recall(training, run)}
+        write_json(self.path / "summary.json", summary)
+        replace_file(self.path / "report.html", render(read_record(self.path)))
+
+    def _write_metrics(self, training: Training) -> None:
+        replace_file(self.path / "metrics.jsonl", "".join(map(json_line, training.history)))
+
+    def _write_checkpoint(self, training: Training) -> None:
+        state = {"server": training.server, "states": training.states}
+        # A round whose result was refused is in the history, but not in the state.
+        history = [record for record in training.history if record["round"] <= training.round]
+        checkpoint = Checkpoint(training.round, state, history, training.identity)
+        checkpoints.save(self.path / "checkpoints", checkpoint)
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """A run folder as one dict, for `report.render`; raises `RunError` naming what is amiss."""
+    import tomllib
+
+    folder = Path(path)
+
+    def text(name: str) -> str:
+        try:
+            return (folder / name).read_text()
+        except OSError as error:
+            raise RunError(f"{folder} is not a run folder: {name}: {error.strerror}") from error
+
+    try:
+        rounds = [json.loads(line) for line in text("metrics.jsonl").splitlines()]
+        summary = json.loads(text("summary.json")) if (folder / "summary.json").exists() else {}
+        return {
+            "name": folder.resolve().name,
+            "settings": tomllib.loads(text("experiment.toml")),
+            "environment": json.loads(text("environment.json")),
+            "partition": json.loads(text("partition.json")),
+            "rounds": rounds,
+            "recall": summary.pop("recall", None),
+            "summary": summary,
+        }
+    except ValueError as error:
+        raise RunError(f"{folder}: a file of the run folder is damaged: {error}") from error
+
+
+def save_model(folder: Path, run: Run) -> None:
+    """Writes the final weights, and the front end's own file where there is one."""
+    arrays = {k: np.asarray(v, order="C") for k, v in checkpoints.named(run.weights).items()}
+    replace_file(folder / "model.safetensors", dump_arrays(arrays))
+    model = run.algorithm.model
+    if model.save:
+        model.save(folder / f"model{model.save_suffix}", run.weights)
+
+
+def recall(training: Training, run: Run) -> dict[str, Any] | None:
+    """Per-class recall of the final model on the test set, where it scores classes."""
+    test = training.test
+    if test is None or test.classes is None or not run.algorithm.model.classes_from_output:
+        return None
+    truth = np.asarray(test.y).ravel()
+    guess = np.argmax(run.predict(test.x), axis=-1).ravel()
+    support = np.bincount(truth, minlength=test.classes)
+    hits = np.bincount(truth[guess == truth], minlength=test.classes)
+    return {
+        "classes": [str(c) for c in range(test.classes)],
+        "recall": [float(h / s) if s else None for h, s in zip(hits, support, strict=True)],
+        "support": support.tolist(),
+    }
+
+
+def known_settings(training: Training) -> Settings:
+    """What `train` itself knows of the settings."""
+    batching = training.algorithm.client.batching
+    return {
+        "algorithm": {"name": training.algorithm.name},
+        "data": {"name": training.clients.name},
+        "client": {
+            name: value
+            for name in ("epochs", "steps", "batch_size", "shuffle", "drop_last")
+            if (value := getattr(batching, name)) is not None
+        },
+        "train": {"rounds": training.rounds, "cohort": training.cohort, "seed": training.seed},
+    }
+
+
+def environment(training: Training) -> dict[str, Any]:
+    """Versions, machine, devices and seed."""
+    versions = {}
+    for package in ("fedwhy", "jax", "jaxlib", "optax", "keras", "flax", "numpy"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        **versions,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "devices": [str(device) for device in jax.devices()],
+        "seed": training.seed,
+    }
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """One line of strict JSON; a value that is not finite becomes null."""
+    return json.dumps(finite(record), allow_nan=False) + "\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` as readable strict JSON; a value that is not finite becomes null."""
+    replace_file(path, json.dumps(finite(value), indent=1, allow_nan=False) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """`value` with None for every NaN and infinity, which JSON cannot say."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,61 @@
+"""Small problems that many tests share."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import fedwhy as fw
+from fedwhy.models import Model
+
+SLOPES = (1.0, 2.0, 4.0, 8.0)
+CENTRES = (0.0, 1.0, -2.0, 3.0)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return fw.load("digits")
+
+
+@pytest.fixture
+def quadratics():
+    """Clients with the loss `a (w - b)^2 / 2` each: their data is one example `(a, b)`."""
+    x = np.array(list(zip(SLOPES, CENTRES, strict=True)), np.float32)
+    return fw.FederatedDataset.from_arrays(x, np.zeros(4, np.float32), np.arange(4))
+
+
+@pytest.fixture
+def quadratic_model():
+    def loss(output, y):
+        w, a, b = output
+        return a * (w - b) ** 2 / 2
+
+    return Model.from_functions(
+        init=lambda key, example: {"w": jnp.float32(10.0)},
+        apply=lambda params, x, key, train: (params["w"], x[:, 0], x[:, 1]),
+        loss=loss,
+    )
+
+
+@pytest.fixture
+def softmax():
+    """Softmax regression in plain JAX, from zero."""
+
+    def init(key, example):
+        inputs = int(np.prod(example.shape[1:]))
+        return {"kernel": jnp.zeros((inputs, 10)), "bias": jnp.zeros(10)}
+
+    def apply(params, x, key, train):
+        return x.reshape(len(x), -1) @ params["kernel"] + params["bias"]
+
+    def loss(output, y):
+        import optax
+
+        return optax.softmax_cross_entropy_with_integer_labels(output, y)
+
+    return Model.from_functions(
+        init=init,
+        apply=apply,
+        loss=loss,
+        metrics={"accuracy": lambda output, y: (output.argmax(-1) == y).astype(jnp.float32)},
+        classes_from_output=True,
+    )

@@ -1,0 +1,62 @@
+"""Imports run downward: no part imports one above it or beside it."""
+
+import ast
+from pathlib import Path
+
+import fedwhy
+
+SOURCE = Path(fedwhy.__file__).parent
+
+LEVELS = [
+    {"errors"},
+    {"federated"},
+    {"aggregators", "data", "models"},
+    {"algorithms"},
+    {"engine"},
+    {"simulation"},
+    {"report"},
+    {"tracking"},
+    {"experiment"},
+    {"cli"},
+]
+LEVEL = {part: number for number, parts in enumerate(LEVELS) for part in parts}
+
+
+def imported_parts(path: Path) -> set[str]:
+    """Parts of fedwhy that a file imports, anywhere in it."""
+    modules = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            prefix = [f"{node.module}.{a.name}" for a in node.names if node.module == "fedwhy"]
+            modules += prefix or [node.module]
+        elif isinstance(node, ast.Import):
+            modules += [a.name for a in node.names]
+    return {m.split(".")[1] for m in modules if m.startswith("fedwhy.")}
+
+
+def test_imports_run_downward():
+    wrong = []
+    for path in SOURCE.rglob("*.py"):
+        part = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        if part in ("__init__", "__main__"):
+            continue
+        wrong += [
+            f"{path.relative_to(SOURCE)} imports {other}"
+            for other in imported_parts(path) - {part}
+            if LEVEL[other] >= LEVEL[part]
+        ]
+    assert wrong == []
+
+
+def test_report_knows_plain_records_only():
+    files = (SOURCE / "report").rglob("*.py")
+    assert set().union(*map(imported_parts, files)) <= {"errors", "report"}
+
+
+def test_public_names_are_locked():
+    assert sorted(fedwhy.__all__) == sorted(
+        "IID Callback Dataset Dirichlet EarlyStop Engine Experiment FederatedDataset FedwhyError "
+        "FullGradient LabelsPerClient LocalSGD Model QuantitySkew Run RunFolder Shards Source "
+        "fedadagrad fedadam fedavg fedavgm fedprox fedsgd fedyogi load partition train".split()
+    )
+    assert all(hasattr(fedwhy, name) for name in fedwhy.__all__)

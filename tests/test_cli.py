@@ -1,0 +1,273 @@
+"""The command line, run as a user runs it."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from fedwhy.cli import main
+
+QUICK = ("train.rounds=2", "model.name=softmax")
+
+
+class Result(NamedTuple):
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def fedwhy(tmp_path, monkeypatch, capsys):
+    """The command in this process, started in an empty folder; checks its exit status."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments, code=0):
+        monkeypatch.delitem(sys.modules, "own", raising=False)
+        monkeypatch.setattr(sys, "argv", ["fedwhy", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit:
+            main()
+        result = Result(*capsys.readouterr())
+        assert (exit.value.code or 0) == code, result.stderr
+        assert "Traceback" not in result.stderr
+        return result
+
+    return command
+
+
+def sets(*changes):
+    return [part for change in changes for part in ("--set", change)]
+
+
+def test_run_prints_one_json_object_and_fills_a_run_folder(fedwhy, tmp_path):
+    result = fedwhy("run", "--json", *sets(*QUICK))
+    summary = json.loads(result.stdout)
+    assert summary.keys() >= {
+        *("run", "algorithm", "dataset", "rounds", "clients", "cohort", "seed"),
+        *("test_accuracy", "test_loss", "best_test_accuracy", "seconds_per_round"),
+    }
+    assert (summary["algorithm"], summary["clients"], summary["cohort"]) == ("fedavg", 50, 10)
+    folder = tmp_path / summary["run"]
+    assert {p.name for p in folder.iterdir()} == {
+        *("experiment.toml", "environment.json", "metrics.jsonl", "partition.json"),
+        *("checkpoints", "summary.json", "model.safetensors", "model.keras", "report.html"),
+    }
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 3
+
+    again = fedwhy("run", folder / "experiment.toml", "--json")
+    assert json.loads(again.stdout)["test_loss"] == summary["test_loss"]
+    assert "test accuracy" in fedwhy("report", folder).stdout
+    compared = fedwhy("compare", folder, folder, "--json")
+    assert [r["rounds"] for r in json.loads(compared.stdout)["runs"]] == [2, 2]
+    assert (tmp_path / "comparison.html").exists()
+
+
+def test_resume_goes_on_to_more_rounds(fedwhy, tmp_path):
+    fedwhy("run", *sets(*QUICK), "--out", "r")
+    result = fedwhy("run", "--json", "--resume", "r", *sets("train.rounds=4"))
+    assert json.loads(result.stdout)["rounds"] == 4
+    whole = fedwhy("run", "--json", *sets(*QUICK, "train.rounds=4"))
+    assert json.loads(whole.stdout)["test_loss"] == json.loads(result.stdout)["test_loss"]
+
+
+def test_run_folder_in_use_is_left_alone(fedwhy, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    result = fedwhy("run", *sets(*QUICK), "--out", "mine", code=2)
+    assert "mine is not empty" in result.stderr
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_partition_reports_who_holds_what(fedwhy, tmp_path):
+    result = fedwhy("partition", "--json", *sets("partition.clients=7"))
+    stats = json.loads(result.stdout)
+    assert len(stats["clients"]) == 7
+    assert sum(map(sum, stats["label_counts"])) == sum(stats["sizes"]) == 1437
+    assert (tmp_path / "partition.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("algorithms", "fedsgd fedavg fedavgm fedprox fedadagrad fedadam fedyogi"),
+        ("models", "linear softmax mlp cnn emnist_cnn lenet mobilenet"),
+        ("datasets", "digits"),
+        ("partitions", "iid dirichlet shards labels quantity"),
+    ],
+)
+def test_list(fedwhy, tmp_path, kind, names):
+    listed = json.loads(fedwhy("list", kind, "--json").stdout)[kind]
+    assert [e["name"] for e in listed] == names.split()
+    assert all(e["summary"] for e in listed)
+    assert names.split()[0] in fedwhy("list", kind).stdout
+
+
+OWN = """
+import numpy as np
+import fedwhy as fw
+
+def keras_model():
+    import keras
+    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
+
+def plain_model():
+    return fw.Model.from_zoo("softmax", classes=10)
+
+def data():
+    digits = fw.load("digits")
+    owner = np.arange(len(digits.train.y)) % 6
+    clients = fw.FederatedDataset.from_arrays(digits.train.x, digits.train.y, owner, classes=10)
+    return clients, digits.test
+
+def central():
+    return fw.load("digits")
+
+def nan():
+    digits = fw.load("digits")
+    x = digits.train.x.copy()
+    x[7] = np.nan
+    return fw.FederatedDataset.from_arrays(x, digits.train.y, np.arange(len(x)) % 6, classes=10)
+
+def labels():
+    digits = fw.load("digits")
+    owner = np.arange(len(digits.train.y)) % 6
+    return fw.FederatedDataset.from_arrays(digits.train.x, digits.train.y + 1, owner, classes=10)
+
+def empty():
+    digits = fw.load("digits")
+    offsets = np.array([0, 700, 700, 1437])
+    ids = np.array(["a", "b", "c"])
+    return fw.FederatedDataset(digits.train.x, digits.train.y, offsets, ids, classes=10)
+
+def missing_file():
+    return np.load("nowhere.npz")
+"""
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        '[model]\nkeras = "own:keras_model"',
+        '[model]\npython = "own:plain_model"\n[data]\npython = "own:data"',
+        '[data]\npython = "own:central"\n[partition]\nname = "shards"\nclients = 20',
+        '[algorithm]\nname = "fedprox"\nmu = 0.1\n[server]\noptimizer = "adam"\ntau = 0.01',
+        '[algorithm]\nname = "fedyogi"\n[server]\ntau = 0.01\n[client]\nsteps = 3',
+        '[algorithm]\nname = "fedsgd"\n[client]\nbatch_size = 50\n[server]\nlearning_rate = 0.5',
+    ],
+)
+def test_experiment_files_run_and_resolve_to_files_that_run(fedwhy, tmp_path, tables):
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "my.toml").write_text(f"{tables}\n[train]\nrounds = 1\ncohort = 0.5\n")
+    first = json.loads(fedwhy("run", "my.toml", "--json").stdout)
+    resolved = tmp_path / first["run"] / "experiment.toml"
+    again = fedwhy("run", resolved, "--json")
+    assert json.loads(again.stdout)["test_loss"] == first["test_loss"]
+    assert tomllib.loads(resolved.read_text())["train"]["cohort"] == 0.5
+
+
+BAD = {
+    "unknown key": (
+        "[client]\nepochs = 2\nlearning_rat = 0.1",
+        r'bad.toml:3: client.learning_rat: unknown key; did you mean "learning_rate"?',
+    ),
+    "misspelt algorithm": (
+        '[algorithm]\nname = "fedpox"',
+        "bad.toml:2: algorithm.name: unknown value 'fedpox'; did you mean \"fedprox\"?",
+    ),
+    "negative learning rate": (
+        "[client]\nlearning_rate = -0.1",
+        "bad.toml:2: client.learning_rate: expected a finite number > 0, given -0.1",
+    ),
+    "cohort larger than the population": (
+        "[partition]\nclients = 5\n[train]\ncohort = 6",
+        "bad.toml:4: train.cohort: 6 clients a round, but the population has 5",
+    ),
+    "zero rounds": (
+        "[train]\nrounds = 0",
+        "bad.toml:2: train.rounds: expected a whole number of at least 1, given 0",
+    ),
+    "outputs that do not match the classes": (
+        '[model]\nname = "mlp"\nclasses = 7',
+        "the model has 7 outputs, but 'digits' has 10 classes",
+    ),
+    "labels out of range": ('[data]\npython = "own:labels"\n[train]\ncohort = 2', "label 10"),
+    "an empty client": (
+        '[data]\npython = "own:empty"\n[train]\ncohort = 2',
+        "client 'b' holds no examples",
+    ),
+    "a missing file": ('[data]\npython = "own:missing_file"\n[train]\ncohort = 2', "nowhere.npz"),
+    "a NaN in the data": ('[data]\npython = "own:nan"\n[train]\ncohort = 2', "client 1"),
+    "a wrong type": (
+        '[client]\nbatch_size = "ten"',
+        "bad.toml:2: client.batch_size: expected a whole number, given 'ten'",
+    ),
+    "an unknown table": (
+        "[clients]\nepochs = 1",
+        "bad.toml:1: clients: unknown table; did you mean",
+    ),
+    "no TOML": ("[client\nepochs = 1", "bad.toml: is not valid TOML"),
+    "a server key of another algorithm": (
+        '[algorithm]\nname = "fedavgm"\n[server]\ntau = 0.1',
+        "bad.toml:4: server.tau: unknown key",
+    ),
+    "a parameter out of range": (
+        '[algorithm]\nname = "fedprox"\nmu = -1.0',
+        "bad.toml:3: algorithm.mu: expected a finite number >= 0, given -1.0",
+    ),
+    "both epochs and steps": ("[client]\nepochs = 1\nsteps = 2", "bad.toml:"),
+    "an unknown module": ('[model]\nkeras = "nothing:build"', "bad.toml:2: model.keras: "),
+    "more clients than examples": (
+        "[partition]\nclients = 5000",
+        "bad.toml:2: partition.clients: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_bad_experiment_is_refused_with_one_message_and_no_run_folder(fedwhy, tmp_path, fault):
+    tables, message = BAD[fault]
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "bad.toml").write_text(tables)
+    result = fedwhy("run", "bad.toml", "--json", code=2)
+    assert message in result.stderr
+    assert result.stdout == ""
+    assert not (tmp_path / "runs").exists()
+
+
+def test_missing_experiment_file_and_bad_set(fedwhy, tmp_path):
+    assert "none.toml: cannot be read" in fedwhy("run", "none.toml", code=2).stderr
+    result = fedwhy("run", "--set", "client.epoch=1", code=2)
+    assert '--set: client.epoch: unknown key; did you mean "epochs"?' in result.stderr
+
+
+def test_interrupted_run_is_kept_and_resumes(fedwhy, tmp_path):
+    import signal
+
+    command = [sys.executable, "-m", "fedwhy", "run", "--json", "--out", "r"]
+    process = subprocess.Popen(
+        [*command, *sets("train.rounds=100000", "train.evaluate_every=50")],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    metrics = Path(tmp_path / "r" / "metrics.jsonl")
+    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 3):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    done = json.loads(stdout)
+    assert done["interrupted"]
+    assert (tmp_path / "r" / "report.html").exists()
+    more = sets(f"train.rounds={done['rounds'] + 2}")
+    result = fedwhy("run", "--json", "--resume", "r", *more)
+    assert json.loads(result.stdout)["rounds"] == done["rounds"] + 2
+
+
+def test_changed_name_leaves_behind_the_keys_of_the_old_one(fedwhy, caplog):
+    stats = json.loads(fedwhy("partition", "--json", *sets("partition.name=iid")).stdout)
+    assert stats["classes_per_client"] > 8
+    assert "partition.alpha is left out" in caplog.text
