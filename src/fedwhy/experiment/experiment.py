@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optax
 
@@ -174,8 +174,7 @@ class Experiment:
 
     def run(self, folder: str | Path, *, resume: bool = False, progress: bool = True) -> Run:
         """Runs the experiment and keeps it in `folder`; `resume` goes on with the run there."""
-        settings = self.tables["train"]
-        assert isinstance(settings, schema.Train)
+        settings = cast(schema.Train, self.tables["train"])
         clients, test = self.data
         with self.file.blame("train"):
             callbacks: list[Callback] = [

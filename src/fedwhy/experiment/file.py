@@ -109,11 +109,11 @@ def read_experiment(path: str | Path | None, changes: Sequence[str] = ()) -> Exp
     """
     if path is None:
         name, folder = "default.toml (embedded)", Path()
-        text = resources.files("fedwhy.experiment").joinpath("default.toml").read_text()
+        text = resources.files("fedwhy.experiment").joinpath("default.toml").read_text(encoding="utf-8")
     else:
         name, folder = str(path), Path(path).resolve().parent
         try:
-            text = Path(path).read_text()
+            text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise ExperimentError(name, f"cannot be read: {reason}") from error

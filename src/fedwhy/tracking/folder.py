@@ -70,7 +70,7 @@ class RunFolder(Callback):
 
     def on_round(self, training: Training) -> None:
         """Appends the round's record; writes a checkpoint when one is due."""
-        with (self.path / "metrics.jsonl").open("a") as file:
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json_line(training.history[-1]))
         if training.round % self.checkpoint_every == 0:
             self._write_checkpoint(training)
@@ -104,7 +104,7 @@ def read_record(path: str | Path) -> dict[str, Any]:
 
     def text(name: str) -> str:
         try:
-            return (folder / name).read_text()
+            return (folder / name).read_text(encoding="utf-8")
         except OSError as error:
             raise RunError(f"{folder} is not a run folder: {name}: {error.strerror}") from error
 

@@ -1,0 +1,81 @@
+"""The run folder: what it holds, and what is said when it cannot be."""
+
+import json
+import os
+
+import keras
+import numpy as np
+import optax
+import pytest
+from safetensors.numpy import load_file
+
+import fedwhy as fw
+from fedwhy.errors import RunError
+from fedwhy.tracking import read_record
+
+
+@pytest.fixture
+def clients(digits):
+    return fw.partition(digits.train, fw.Dirichlet(0.3), clients=6, seed=0)
+
+
+def train(model, clients, path, rounds=2, **options):
+    algorithm = fw.fedavg(model, fw.LocalSGD(optax.sgd(0.1), batch_size=32))
+    folder = fw.RunFolder(path)
+    return fw.train(
+        algorithm, clients, rounds=rounds, cohort=3, progress=False, callbacks=[folder], **options
+    )
+
+
+def test_saved_models_predict_what_the_run_predicts(tmp_path, clients, digits):
+    run = train(fw.Model.from_zoo("softmax", classes=10), clients, tmp_path / "r", test=digits.test)
+    predicted = run.predict(digits.test.x)
+    served = keras.saving.load_model(tmp_path / "r" / "model.keras")
+    np.testing.assert_allclose(served.predict(digits.test.x, verbose=0), predicted, atol=1e-5)
+    kernel, bias = (
+        value
+        for _, value in sorted(
+            load_file(tmp_path / "r" / "model.safetensors").items(), reverse=True
+        )
+    )
+    plain = digits.test.x.reshape(-1, 64) @ kernel + bias
+    np.testing.assert_allclose(plain, predicted, atol=1e-5)
+
+
+def test_recall_is_that_of_the_predictions(tmp_path, clients, digits, softmax):
+    from sklearn.metrics import recall_score
+
+    run = train(softmax, clients, tmp_path / "r", test=digits.test)
+    recall = read_record(tmp_path / "r")["recall"]
+    guess = run.predict(digits.test.x).argmax(1)
+    expected = recall_score(digits.test.y, guess, average=None, zero_division=0)
+    np.testing.assert_allclose(recall["recall"], expected)
+
+
+def test_values_that_are_not_finite_are_written_as_null(tmp_path, quadratics, quadratic_model):
+    local = fw.LocalSGD(optax.sgd(1e20), steps=3, batch_size=1)
+    folder = fw.RunFolder(tmp_path / "r")
+    algorithm = fw.fedavg(quadratic_model, local)
+    fw.train(algorithm, quadratics, rounds=2, cohort=4, progress=False, callbacks=[folder])
+    lines = (tmp_path / "r" / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[1], parse_constant=pytest.fail)["aggregate_norm"] is None
+
+
+def test_folder_in_use_is_refused_before_a_round_runs(tmp_path, clients, softmax):
+    train(softmax, clients, tmp_path / "r")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "r").rglob("*")}
+    with pytest.raises(RunError, match="not empty"):
+        train(softmax, clients, tmp_path / "r")
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "r").rglob("*")} == before
+
+
+def test_path_that_is_a_file_is_refused(tmp_path, clients, softmax):
+    (tmp_path / "r").write_text("mine")
+    with pytest.raises(RunError, match="cannot be used as a run folder"):
+        train(softmax, clients, tmp_path / "r")
+    assert os.listdir(tmp_path) == ["r"]
+
+
+def test_reading_something_else_says_so(tmp_path):
+    with pytest.raises(RunError, match="is not a run folder"):
+        read_record(tmp_path)
