@@ -1,6 +1,7 @@
 """The mean against NumPy's."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,8 @@ def aggregate(aggregator, messages):
 
 
 def message(value, weight):
-    return Message({"a": np.float32(value), "b": np.full(2, value, np.float32)}, np.float32(weight))
+    update = {"a": jnp.float32(value), "b": jnp.full(2, value, jnp.float32)}
+    return Message(update, jnp.float32(weight))
 
 
 @settings(max_examples=25, deadline=None)

@@ -109,7 +109,8 @@ def read_experiment(path: str | Path | None, changes: Sequence[str] = ()) -> Exp
     """
     if path is None:
         name, folder = "default.toml (embedded)", Path()
-        text = resources.files("fedwhy.experiment").joinpath("default.toml").read_text(encoding="utf-8")
+        embedded = resources.files("fedwhy.experiment") / "default.toml"
+        text = embedded.read_text(encoding="utf-8")
     else:
         name, folder = str(path), Path(path).resolve().parent
         try:
