@@ -271,3 +271,75 @@ def test_changed_name_leaves_behind_the_keys_of_the_old_one(fedwhy, caplog):
     stats = json.loads(fedwhy("partition", "--json", *sets("partition.name=iid")).stdout)
     assert stats["classes_per_client"] > 8
     assert "partition.alpha is left out" in caplog.text
+
+
+def test_changed_algorithm_leaves_behind_its_client_and_server_keys(fedwhy):
+    result = fedwhy("run", "--json", *sets("algorithm.name=fedsgd", "train.rounds=1"))
+    assert json.loads(result.stdout)["algorithm"] == "fedsgd"
+    result = fedwhy("run", "--json", *sets(*QUICK, "client.steps=3"))
+    assert "steps = 3" in Path(json.loads(result.stdout)["run"], "experiment.toml").read_text()
+
+
+def test_inline_tables_can_be_changed_and_blamed(fedwhy, tmp_path):
+    (tmp_path / "my.toml").write_text(
+        'model = { name = "mlp", hidden = [32] }\ntrain = { rounds = 1, cohort = 5 }\n'
+    )
+    fedwhy("run", "my.toml", *sets("model.name=softmax"))
+    (tmp_path / "my.toml").write_text("train = { rounds = 0 }\n")
+    assert "my.toml:1: train.rounds: " in fedwhy("run", "my.toml", code=2).stderr
+
+
+def test_resumed_run_finds_the_users_own_modules(fedwhy, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "own.py").write_text(OWN)
+    (tmp_path / "mine" / "my.toml").write_text(
+        '[model]\nkeras = "own:keras_model"\n[train]\nrounds = 1\ncohort = 5\n'
+    )
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    fedwhy("run", "mine/my.toml", "--out", "elsewhere/r")
+    sys.path.remove(str(tmp_path / "mine"))
+    result = fedwhy("run", "--json", "--resume", "elsewhere/r", *sets("train.rounds=2"))
+    assert json.loads(result.stdout)["rounds"] == 2
+
+
+def test_resume_with_other_settings_is_refused(fedwhy):
+    fedwhy("run", *sets(*QUICK), "--out", "r")
+    result = fedwhy("run", "--resume", "r", *sets("client.learning_rate=9.0"), code=2)
+    assert "client.learning_rate: the run in r had 0.1, given 9.0" in result.stderr
+
+
+def test_run_killed_before_its_first_checkpoint_resumes(fedwhy, tmp_path):
+    import shutil
+
+    fedwhy("run", *sets(*QUICK), "--out", "r")
+    shutil.rmtree(tmp_path / "r" / "checkpoints" / "round-000002")
+    assert json.loads(fedwhy("run", "--json", "--resume", "r").stdout)["rounds"] == 2
+
+
+def test_runs_started_together_take_different_folders(tmp_path):
+    command = [sys.executable, "-m", "fedwhy", "run", "--json", *sets(*QUICK)]
+    both = [
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    folders = {json.loads(process.communicate()[0])["run"] for process in both}
+    assert len(folders) == 2
+
+
+def test_page_that_cannot_be_written_is_one_message(fedwhy):
+    assert "nowhere" in fedwhy("partition", "--out", "nowhere/p.html", code=2).stderr
+
+
+def test_patience_without_test_set_is_refused(fedwhy, tmp_path):
+    (tmp_path / "own.py").write_text(OWN.replace("return clients, digits.test", "return clients"))
+    tables = '[data]\npython = "own:data"\n[train]\npatience = 2\ncohort = 2\n'
+    (tmp_path / "my.toml").write_text(tables)
+    assert "my.toml:4: train.patience: " in fedwhy("run", "my.toml", code=2).stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_diverged_run_says_so_and_exits_with_1(fedwhy):
+    result = fedwhy(
+        "run", "--json", *sets(*QUICK, "client.learning_rate=1e30", "client.epochs=9"), code=1
+    )
+    assert "Diverged: round 1: the aggregate is not finite" in result.stderr
+    assert (json.loads(result.stdout)["rounds"], json.loads(result.stdout)["diverged"]) == (0, True)

@@ -50,9 +50,9 @@ def run(
         raise ParameterError("--resume", "takes no FILE and no --out: the run folder holds both")
     path = resume / "experiment.toml" if resume else file
     experiment = Experiment.read(path, changes or [])
-    settings = experiment.settings
-    folder = resume or out or free_folder(settings["algorithm"]["name"], experiment.data[0].name)
-    result = experiment.run(folder, resume=resume is not None)
+    run_folder = experiment.folder(resume or out)
+    result = experiment.run(run_folder, resume=resume is not None)
+    folder = run_folder.path
     report = folder / "report.html"
     if as_json:
         print_json({"run": str(folder), "report": str(report), **result.summary()})
@@ -62,6 +62,9 @@ def run(
     if result.interrupted:
         print(f"Interrupted; go on with: fedwhy run --resume {folder}", file=sys.stderr)
         raise typer.Exit(130)
+    if result.diverged:
+        print(f"Diverged: {result.stopped}", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -141,14 +144,6 @@ def list_(
     )
 
 
-def free_folder(algorithm: str, dataset: str) -> Path:
-    """The first of runs/ALGORITHM-DATASET-001, -002, ... that does not exist."""
-    number = 1
-    while (folder := Path("runs") / f"{algorithm}-{dataset}-{number:03d}").exists():
-        number += 1
-    return folder
-
-
 def print_json(value: dict[str, Any]) -> None:
     """Prints one strict JSON object on standard output."""
     print(json.dumps(finite(value), indent=1, allow_nan=False))
@@ -169,4 +164,9 @@ def main() -> None:
         app()
     except FedwhyError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         raise SystemExit(2) from None

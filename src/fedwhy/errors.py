@@ -10,6 +10,7 @@ FedwhyError
 └── RunError            a run folder that cannot be written or read
 """
 
+import operator
 from typing import Any
 
 
@@ -80,13 +81,18 @@ def number(
     return value
 
 
-def whole_number(parameter: str, value: Any, *, at_least: int = 0) -> int:
-    """Returns `value` if it is an integer of at least `at_least`; raises `ParameterError` else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-        raise ParameterError(
-            parameter, f"expected a whole number of at least {at_least}, given {value!r}"
-        )
-    return value
+def whole_number(parameter: str, value: Any, *, at_least: int = 0, at_most: int = 2**31 - 1) -> int:
+    """Returns `value` as an int if it is whole and in bounds; raises `ParameterError` else."""
+    try:
+        whole = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        whole = None
+    if whole is None or whole < at_least:
+        expected = f"expected a whole number of at least {at_least}"
+        raise ParameterError(parameter, f"{expected}, given {value!r}")
+    if whole > at_most:
+        raise ParameterError(parameter, f"expected at most {at_most}, given {value!r}")
+    return whole
 
 
 def one_of(parameter: str, value: Any, allowed: tuple[str, ...]) -> str:

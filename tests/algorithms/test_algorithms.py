@@ -180,3 +180,21 @@ def test_clip_norm_bounds_each_step(quadratics, quadratic_model):
 def test_impossible_parameter_is_named(softmax, build, parameter):
     with pytest.raises(fw.FedwhyError, match=f"^{parameter}: "):
         build(softmax)
+
+
+def test_fedprox_refuses_a_client_with_a_proximal_term_of_its_own(softmax):
+    with pytest.raises(fw.FedwhyError, match="proximal: the client has 5.0"):
+        fw.fedprox(softmax, fw.LocalSGD(optax.sgd(0.1), proximal=5.0))
+
+
+def test_small_float_types_train_with_clipping_and_momentum(small, softmax):
+    from dataclasses import replace
+
+    def init(key, example):
+        weights = softmax.init(key, example)
+        return jax.tree.map(lambda a: a.astype(jax.numpy.bfloat16), weights)
+
+    local = fw.LocalSGD(optax.sgd(0.1, momentum=0.9), clip_norm=1.0)
+    run = train(fw.fedadam(replace(softmax, init=init), local), small)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(run.server.weights)} == {"bfloat16"}
+    assert run.history[-1]["train_loss"] < run.history[1]["train_loss"]

@@ -144,3 +144,15 @@ def test_killed_run_resumes_bit_identical_to_one_left_alone(tmp_path):
     assert (run / "model.safetensors").read_bytes() == (alone / "model.safetensors").read_bytes()
     rounds = [json.loads(line)["round"] for line in (run / "metrics.jsonl").open()]
     assert rounds == list(range(61))
+
+
+def test_types_that_numpy_lacks_come_back(tmp_path):
+    state = {"w": jax.numpy.arange(3, dtype=jax.numpy.bfloat16)}
+    checkpoints.save(tmp_path, Checkpoint(1, state, [], {}))
+    assert same(checkpoints.load(tmp_path, state, {}).state, state)
+
+
+def test_newest_is_newest_beyond_a_million_rounds(tmp_path):
+    for round in (999_999, 1_000_000):
+        save(tmp_path, round)
+    assert checkpoints.load(tmp_path, STATE, IDENTITY).round == 1_000_000

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.metrics import log_loss
 
 import fedwhy as fw
 from fedwhy.simulation import Callback, cohort_size, sample_cohort
+from fedwhy.simulation.callbacks import evaluations_since_best
 
 
 @pytest.fixture
@@ -87,6 +89,45 @@ def test_early_stop_counts_evaluations_without_improvement(clients, softmax):
     assert "train_loss has not improved" in str(run.stopped)
 
 
+def test_early_stop_refuses_a_metric_that_is_not_recorded(algorithm, clients):
+    with pytest.raises(fw.FedwhyError, match="metric: .*'test_los'.*train_loss"):
+        train(algorithm, clients, callbacks=[fw.EarlyStop("test_los")])
+
+
+def test_early_stop_counts_values_that_are_not_finite_as_no_improvement():
+    assert evaluations_since_best([np.nan, 3.0, 2.0, 1.0], lower=True, change=0.0) == 0
+    assert evaluations_since_best([1.0, np.inf, np.nan], lower=True, change=0.0) == 2
+    assert evaluations_since_best([np.inf, np.inf], lower=True, change=0.0) == 1
+
+
+def test_resumed_run_that_had_stopped_early_does_not_go_on(clients, softmax, tmp_path):
+    still = fw.fedavg(softmax, fw.LocalSGD(optax.sgd(0.0), batch_size=16))
+    for resume in (None, tmp_path / "r"):
+        callbacks = [fw.EarlyStop("train_loss", 2, 10.0), fw.RunFolder(tmp_path / "r")]
+        run = train(still, clients, rounds=50, callbacks=callbacks, resume=resume)
+        assert run.rounds == 3
+        assert "train_loss has not improved" in str(run.stopped)
+
+
+def test_resume_for_fewer_rounds_than_are_done_is_refused(algorithm, clients, tmp_path):
+    train(algorithm, clients, rounds=3, callbacks=[fw.RunFolder(tmp_path / "r")])
+    with pytest.raises(fw.FedwhyError, match="rounds: .*has done 3, more than 2"):
+        train(algorithm, clients, rounds=2, resume=tmp_path / "r")
+
+
+def test_resume_with_other_data_is_refused(algorithm, clients, digits, tmp_path):
+    train(algorithm, clients, rounds=1, callbacks=[fw.RunFolder(tmp_path / "r")])
+    other = fw.partition(digits.train, fw.Dirichlet(0.3), clients=12, seed=3)
+    with pytest.raises(fw.FedwhyError, match="its run had data = "):
+        train(algorithm, other, rounds=2, resume=tmp_path / "r")
+
+
+def test_numpy_numbers_are_taken(algorithm, clients):
+    numbers: dict[str, Any] = {"rounds": np.int64(1), "cohort": np.int32(3), "seed": np.uint8(4)}
+    run = train(algorithm, clients, **numbers)
+    assert (run.rounds, run.cohort, run.seed) == (1, 3, 4)
+
+
 class AtRound(Callback):
     def __init__(self, round, action):
         self.round, self.action = round, action
@@ -125,7 +166,8 @@ def test_trains_in_a_thread_where_signals_cannot_be_caught(algorithm, clients):
 def test_aggregate_that_is_not_finite_is_refused_and_its_clients_named(quadratics, quadratic_model):
     local = fw.LocalSGD(optax.sgd(1e20), steps=3, batch_size=1)
     run = train(fw.fedavg(quadratic_model, local), quadratics, rounds=9, cohort=4)
-    assert run.rounds == 1
+    assert run.diverged
+    assert run.rounds == 0
     assert "not finite" in str(run.stopped)
     assert run.weights.params["w"] == 10.0
 

@@ -84,3 +84,31 @@ def test_path_that_is_a_file_is_refused(tmp_path, clients, softmax):
 def test_reading_something_else_says_so(tmp_path):
     with pytest.raises(RunError, match="is not a run folder"):
         read_record(tmp_path)
+
+
+def test_run_that_goes_on_in_another_folder_leaves_others_alone(tmp_path, clients, softmax):
+    for name in ("a", "b"):
+        train(softmax, clients, tmp_path / name)
+    with pytest.raises(RunError, match="not empty"):
+        train(softmax, clients, tmp_path / "b", rounds=4, resume=tmp_path / "a")
+    train(softmax, clients, tmp_path / "c", rounds=4, resume=tmp_path / "a")
+    assert [r["round"] for r in read_record(tmp_path / "c")["rounds"]] == [0, 1, 2, 3, 4]
+
+
+def test_half_a_line_is_left_out(tmp_path, clients, softmax):
+    train(softmax, clients, tmp_path / "r")
+    with (tmp_path / "r" / "metrics.jsonl").open("a") as file:
+        file.write('{"round": 3, "tra')
+    assert [r["round"] for r in read_record(tmp_path / "r")["rounds"]] == [0, 1, 2]
+
+
+def test_model_that_cannot_be_saved_costs_nothing_else(tmp_path, clients, softmax):
+    from dataclasses import replace
+
+    def save(path, weights):
+        raise TypeError("no get_config")
+
+    with pytest.raises(RunError, match="model.own could not be written .*no get_config"):
+        train(replace(softmax, save=save, save_suffix=".own"), clients, tmp_path / "r")
+    assert (tmp_path / "r" / "report.html").exists()
+    assert read_record(tmp_path / "r")["summary"]["rounds"] == 2

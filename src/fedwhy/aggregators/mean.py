@@ -23,7 +23,7 @@ def mean(weighting: str = "examples") -> Aggregator:
 
     def encode(message: Message, client_state: Any, state: Any, key: jax.Array):
         weight = jnp.ones(()) if uniform else message.weight
-        return Message(trees.scale(message.update, weight), weight), client_state
+        return Message(trees.scale(trees.as_float32(message.update), weight), weight), client_state
 
     def decode(total: Message, state: Any, key: jax.Array):
         weight = jnp.where(total.weight > 0, total.weight, 1.0)

@@ -40,7 +40,7 @@ def fedavg(
 
     def step(server: ServerState, update: Weights) -> ServerState:
         params, state = server.weights
-        gradient = trees.scale(update.params, -1.0)
+        gradient = trees.cast(trees.scale(update.params, -1.0), params)
         change, memory = optimizer.update(gradient, server.optimizer, params)
         weights = Weights(trees.move(params, change), trees.move(state, update.state))
         return server._replace(weights=weights, optimizer=memory)

@@ -11,7 +11,7 @@ import optax
 from fedwhy.algorithms.algorithm import Algorithm
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
-from fedwhy.errors import number
+from fedwhy.errors import ParameterError, number
 from fedwhy.models import Model
 
 
@@ -23,6 +23,11 @@ def fedprox(
     server: optax.GradientTransformation | None = None,
     weighting: str = "examples",
 ) -> Algorithm:
-    """FedAvg with the proximal term `mu / 2 |w - w_global|^2` at the client; `mu >= 0`."""
+    """FedAvg with the proximal term `mu / 2 |w - w_global|^2` at the client; `mu >= 0`.
+
+    Raises `ParameterError` where `client` has a proximal term of its own.
+    """
+    if client.proximal:
+        raise ParameterError("proximal", f"the client has {client.proximal}; give fedprox its mu")
     near = replace(client, proximal=number("mu", mu, at_least=0))
     return fedavg(model, near, server=server, weighting=weighting)._replace(name="fedprox")

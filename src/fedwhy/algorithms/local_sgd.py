@@ -30,7 +30,8 @@ class Tally(NamedTuple):
     def zero(model: Model) -> "Tally":
         """The tally of no example."""
         metrics = {name: metric.zero for name, metric in model.metrics.items()}
-        return Tally(jnp.zeros(()), jnp.zeros(()), jax.tree.map(jnp.asarray, metrics))
+        as_sum = jax.tree.map(lambda zero: jnp.asarray(zero, jnp.float32), metrics)
+        return Tally(jnp.zeros(()), jnp.zeros(()), as_sum)
 
     def add(self, model: Model, losses: jax.Array, output: PyTree, batch: Batch) -> "Tally":
         """Adds one more batch of per-example `losses` float32 `[batch]`."""
@@ -62,7 +63,11 @@ class LocalSGD:
 
     `state` says what happens to the model's state (what no gradient trains, such as moving
     statistics): `"average"` sends it and averages it like parameters, `"client"` keeps it at the
-    client from round to round, `"frozen"` leaves it as the server has it.
+    client from round to round (evaluation still uses the server's), `"frozen"` leaves it as the
+    server has it.
+
+    A batch that is not full is filled up with its own examples, which count neither in the loss
+    nor in the metrics; but batch normalisation takes its statistics over the repetitions too.
     """
 
     optimizer: optax.GradientTransformation

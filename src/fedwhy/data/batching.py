@@ -63,13 +63,15 @@ def batch_rows(
     clients: np.ndarray,
     seed: int,
     round: int,
+    width: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The batches of one round's cohort of n clients.
 
     `sizes`, `offsets` and `clients` are int64 `[n]`: how many examples each client of the cohort
     holds, where they begin in the flat arrays, and its position in the population.
 
-    Returns `(rows, slot, step)`: int32 `[steps, batch_size]` rows of the flat arrays, -1 where a
+    Returns `(rows, slot, step)`: int32 `[steps, width]` (the batch size, unless given: how many
+    examples a batch can hold at most) rows of the flat arrays, -1 where a
     batch is not full; int32 `[steps]` the client's place in the cohort; int32 `[steps]` the step's
     number within that client. A client's steps follow one another; padding ends a batch.
     """
@@ -78,7 +80,8 @@ def batch_rows(
     slot, step = grouped_range(steps)
     epoch, number = np.divmod(step, per_epoch[slot])
 
-    place = number[:, None] * batching.batch_size + np.arange(batching.batch_size)
+    width = batching.batch_size if width is None else width
+    place = number[:, None] * batching.batch_size + np.arange(width)
     real = place < sizes[slot, None]
     if batching.shuffle:
         epochs = -(-steps // np.maximum(per_epoch, 1))

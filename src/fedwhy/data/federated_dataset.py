@@ -5,6 +5,7 @@ million Python objects.
 """
 
 import difflib
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -147,9 +148,22 @@ class FederatedDataset:
         return np.diff(self.offsets)
 
     @cached_property
+    def largest(self) -> int:
+        """How many examples the largest client holds."""
+        return int(self.sizes.max())
+
+    @cached_property
     def owner(self) -> np.ndarray:
         """The position of each example's client, int32 `[examples]`."""
         return np.repeat(np.arange(self.clients, dtype=np.int32), self.sizes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of who holds which targets, and of the inputs' shapes and types."""
+        digest = hashlib.sha256(repr(jax.tree.map(lambda a: (a.shape, a.dtype), self.x)).encode())
+        for array in (self.offsets, self.y):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def client(self, id: str | int) -> Dataset:
         """One client's examples, a view without copying; raises `DataError` for an unknown id."""

@@ -59,7 +59,10 @@ def make_plan(
     few shapes are ever compiled. Raises `DataError` where no client of the cohort has a batch.
     """
     sizes = data.sizes[cohort]
-    rows, client, number = batch_rows(batching, sizes, data.offsets[cohort], cohort, seed, round)
+    width = min(batching.batch_size, data.largest)
+    rows, client, number = batch_rows(
+        batching, sizes, data.offsets[cohort], cohort, seed, round, width
+    )
     counts = np.bincount(client, minlength=len(cohort))
     working = np.flatnonzero(counts)
     if not len(working):

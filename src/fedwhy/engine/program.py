@@ -12,6 +12,9 @@ from fedwhy.models import Weights
 
 PyTree = Any
 
+# What a client's key is folded with; its steps take 0, 1, 2, ...
+START, ENCODE = 0x7FFFFFFE, 0x7FFFFFFF
+
 
 class ClientState(NamedTuple):
     """What a client keeps between rounds, for its work and for its part of the aggregator."""
@@ -98,7 +101,9 @@ class RoundProgram:
 
         local = jax.lax.cond(
             step.first,
-            lambda: work.start(broadcast, state.work, examples[step.slot], key),
+            lambda: work.start(
+                broadcast, state.work, examples[step.slot], jax.random.fold_in(key, START)
+            ),
             lambda: carry.local,
         )
         x, y = trees.row(data, step.rows)
@@ -120,7 +125,7 @@ class RoundProgram:
         """The end of a client's work: (encoded message, client state, metrics)."""
         message, work_state, metrics = self.algorithm.client.finish(local, broadcast)
         encoded, aggregator_state = self.algorithm.aggregator.encode(
-            message, state.aggregator, server.aggregator, jax.random.fold_in(key, 0x7FFFFFFF)
+            message, state.aggregator, server.aggregator, jax.random.fold_in(key, ENCODE)
         )
         return encoded, ClientState(work_state, aggregator_state), metrics
 

@@ -20,12 +20,22 @@ from fedwhy.algorithms import (
 )
 from fedwhy.data import PARTITIONS, SOURCES, Dataset, FederatedDataset, Source, load, partition
 from fedwhy.engine import Engine
-from fedwhy.errors import FedwhyError, ModelError, number
+from fedwhy.errors import FedwhyError, ModelError, ParameterError, number
 from fedwhy.experiment import tables as schema
 from fedwhy.experiment.file import ExperimentFile, Table, read_experiment
 from fedwhy.models import ZOO, Model
 from fedwhy.simulation import Callback, EarlyStop, Run, train
 from fedwhy.tracking import RunFolder
+
+# Settings of [train] that a resumed run may change: no round depends on them.
+MAY_CHANGE = (
+    "rounds",
+    "evaluate_every",
+    "evaluate_clients",
+    "checkpoint_every",
+    "patience",
+    "lanes",
+)
 
 
 @dataclass(frozen=True)
@@ -172,18 +182,36 @@ class Experiment:
         optimizer = getattr(optax, table.optimizer)(rate, **options)
         return LocalSGD(optimizer, **{key: getattr(table, key) for key in schema.LOCAL_KEYS})
 
-    def run(self, folder: str | Path, *, resume: bool = False, progress: bool = True) -> Run:
-        """Runs the experiment and keeps it in `folder`; `resume` goes on with the run there."""
+    def folder(self, path: str | Path | None = None) -> RunFolder:
+        """The run folder at `path`; without one the next free runs/ALGORITHM-DATASET-001."""
+        name = f"{self.settings['algorithm']['name']}-{self.data[0].name}"
+        with self.file.blame("train"):
+            return RunFolder(
+                path or Path("runs") / name,
+                settings=self.settings,
+                modules=self.file.folder.resolve(),
+                checkpoint_every=cast(schema.Train, self.tables["train"]).checkpoint_every,
+                numbered=path is None,
+            )
+
+    def run(self, folder: RunFolder, *, resume: bool = False, progress: bool = True) -> Run:
+        """Runs the experiment and keeps it in `folder`; `resume` goes on with the run there.
+
+        Raises `ExperimentError` where the run there had other settings, but for those of `[train]`
+        that change no round: it would no longer be one experiment.
+        """
         settings = cast(schema.Train, self.tables["train"])
         clients, test = self.data
+        if resume:
+            self._check_same(folder.path)
         with self.file.blame("train"):
-            callbacks: list[Callback] = [
-                RunFolder(
-                    folder, settings=self.settings, checkpoint_every=settings.checkpoint_every
-                )
-            ]
+            callbacks: list[Callback] = [folder]
             if settings.patience is not None:
-                callbacks.append(EarlyStop(patience=settings.patience))
+                if test is None:
+                    raise ParameterError(
+                        "patience", "waits for the test loss, and the data has no test set"
+                    )
+                callbacks = [EarlyStop(patience=settings.patience), folder]
             return train(
                 self.algorithm,
                 clients,
@@ -194,10 +222,25 @@ class Experiment:
                 test_clients=clients if settings.evaluate_clients else None,
                 evaluate_every=settings.evaluate_every,
                 callbacks=callbacks,
-                resume=folder if resume else None,
+                resume=folder.path if resume else None,
                 engine=Engine(lanes=settings.lanes),
                 progress=progress,
             )
+
+    def _check_same(self, run: Path) -> None:
+        """Raises `ExperimentError` for the first setting that the run in the folder had not."""
+        before = Experiment.read(run / "experiment.toml").settings
+        for table in before.keys() | self.settings.keys():
+            ours, theirs = self.settings.get(table, {}), before.get(table, {})
+            free = MAY_CHANGE if table == "train" else ()
+            for key in (ours.keys() | theirs.keys()) - set(free):
+                if ours.get(key) != theirs.get(key):
+                    raise self.file.error(
+                        f"{table}.{key}",
+                        f"the run in {run} had {theirs.get(key)!r}, given {ours.get(key)!r}; "
+                        f"resume with the same, or start a new run. A resumed run may change "
+                        f"{', '.join(MAY_CHANGE)} of [train]",
+                    )
 
     def _call(self, key: str, target: str) -> Any:
         """Calls the user's `module:function`; what it raises is told with its place."""

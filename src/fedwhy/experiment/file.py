@@ -1,5 +1,6 @@
 """Reading an experiment file: TOML tables with the place of every key, for errors that point."""
 
+import json
 import logging
 import re
 import tomllib
@@ -19,6 +20,11 @@ log = logging.getLogger("fedwhy")
 TABLES = ("data", "partition", "model", "algorithm", "client", "server", "train")
 
 SET = "--set"
+
+# Keys of other tables (and `server.optimizer`) that decide which keys a table has.
+CHOICES = {"client": ("algorithm.name",), "server": ("algorithm.name", "server.optimizer")}
+# Keys of which only one is given: the one that `--set` gives takes the other's place.
+EITHER = {"client.steps": "epochs", "client.epochs": "steps"}
 
 EXPECTED = {
     "float_type": "a number",
@@ -47,7 +53,9 @@ class ExperimentFile:
 
     def error(self, key: str, message: str) -> ExperimentError:
         """An error about `key` (`table` or `table.key`), with its place."""
-        return ExperimentError(f"{self.places.get(key, self.name)}: {key}", message)
+        table = key.partition(".")[0]
+        place = self.places.get(key, self.places.get(table, self.name))
+        return ExperimentError(f"{place}: {key}", message)
 
     def choice(self, table: str, key: str, names: Iterable[str], default: str) -> str:
         """The value of `table.key`, which must be one of `names`."""
@@ -78,15 +86,15 @@ class ExperimentFile:
         raise self.error(f"{table}.{key}", message)
 
     def _leave_behind(self, table: str, schema: type[Table]) -> None:
-        """Drops the file's keys of another thing where a `--set` has changed the table's name."""
-        if self.places.get(f"{table}.name") != SET:
+        """Drops the file's keys of another thing where a `--set` has chosen the thing anew."""
+        choices = (f"{table}.name", *CHOICES.get(table, ()))
+        changed = next((choice for choice in choices if self.places.get(choice) == SET), None)
+        if changed is None:
             return
-        for key in list(self.tables[table]):
-            place = self.places[f"{table}.{key}"]
+        for key in list(self.tables.get(table, {})):
+            place = self.places.get(f"{table}.{key}", self.places.get(table, self.name))
             if key not in schema.model_fields and place != SET:
-                log.warning(
-                    "%s: %s.%s is left out, since %s.name changed", place, table, key, table
-                )
+                log.warning("%s: %s.%s is left out, since %s changed", place, table, key, changed)
                 del self.tables[table][key]
 
     @contextmanager
@@ -112,7 +120,7 @@ def read_experiment(path: str | Path | None, changes: Sequence[str] = ()) -> Exp
         embedded = resources.files("fedwhy.experiment") / "default.toml"
         text = embedded.read_text(encoding="utf-8")
     else:
-        name, folder = str(path), Path(path).resolve().parent
+        name, folder = str(path), modules_folder(Path(path))
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -133,6 +141,16 @@ def read_experiment(path: str | Path | None, changes: Sequence[str] = ()) -> Exp
     return file
 
 
+def modules_folder(path: Path) -> Path:
+    """Where Python finds the modules that a file names: beside it, or where its run found them."""
+    parent = path.resolve().parent
+    try:
+        environment = json.loads((parent / "environment.json").read_text(encoding="utf-8"))
+        return Path(environment.get("modules") or parent)
+    except (OSError, ValueError):  # No run folder.
+        return parent
+
+
 def apply_change(file: ExperimentFile, change: str) -> None:
     """Applies one `table.key=value`; the value is read as TOML, or as text if it is none."""
     match = re.fullmatch(r"\s*(\w+)\.(\w+)\s*=(.*)", change, re.DOTALL)
@@ -145,8 +163,11 @@ def apply_change(file: ExperimentFile, change: str) -> None:
         value = text.strip()
     file.places[table] = file.places.get(table, SET)
     file.places[f"{table}.{key}"] = SET
-    if isinstance(file.tables.setdefault(table, {}), dict):
-        file.tables[table][key] = value
+    if isinstance(values := file.tables.setdefault(table, {}), dict):
+        values[key] = value
+        other = EITHER.get(f"{table}.{key}")
+        if other and file.places.get(f"{table}.{other}") != SET:
+            values.pop(other, None)
 
 
 def find_places(name: str, text: str) -> Iterator[tuple[str, str]]:

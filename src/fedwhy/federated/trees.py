@@ -14,11 +14,11 @@ def add(a: PyTree, b: PyTree) -> PyTree:
 
 
 def subtract(a: PyTree, b: PyTree) -> PyTree:
-    """`a - b`, leaf by leaf; integer leaves become float32, so that their mean is exact."""
+    """`a - b`, leaf by leaf; of integers the exact difference (up to 2**31), then as float32."""
 
     def leaf(x: jax.Array, y: jax.Array) -> jax.Array:
         if not jnp.issubdtype(x.dtype, jnp.inexact):
-            return x.astype(jnp.float32) - y.astype(jnp.float32)
+            return (x.astype(jnp.int32) - y.astype(jnp.int32)).astype(jnp.float32)
         return x - y
 
     return jax.tree.map(leaf, a, b)
@@ -29,15 +29,25 @@ def move(a: PyTree, step: PyTree) -> PyTree:
 
     def leaf(x: jax.Array, d: jax.Array) -> jax.Array:
         if not jnp.issubdtype(x.dtype, jnp.inexact):
-            return jnp.round(x.astype(jnp.float32) + d).astype(x.dtype)
+            return (x.astype(jnp.int32) + jnp.round(d).astype(jnp.int32)).astype(x.dtype)
         return x + d.astype(x.dtype)
 
     return jax.tree.map(leaf, a, step)
 
 
 def scale(a: PyTree, factor: jax.typing.ArrayLike) -> PyTree:
-    """`factor * a`, leaf by leaf."""
-    return jax.tree.map(lambda x: x * factor, a)
+    """`factor * a`, leaf by leaf, in the dtypes of `a`."""
+    return jax.tree.map(lambda x: (x * factor).astype(x.dtype), a)
+
+
+def as_float32(a: PyTree) -> PyTree:
+    """`a` with every leaf of a smaller or integer type as float32, for sums over clients."""
+    return jax.tree.map(lambda x: x.astype(jnp.promote_types(x.dtype, jnp.float32)), a)
+
+
+def cast(a: PyTree, like: PyTree) -> PyTree:
+    """`a` in the dtypes of `like`."""
+    return jax.tree.map(lambda x, y: x.astype(y.dtype), a, like)
 
 
 def zeros(a: PyTree) -> PyTree:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fedwhy.algorithms import Algorithm, ServerState
 from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.engine import ClientState
-from fedwhy.errors import number, whole_number
+from fedwhy.errors import ParameterError, number, whole_number
 
 if TYPE_CHECKING:
     from fedwhy.simulation.run import Run
@@ -20,6 +22,7 @@ class Training:
     """A run in progress, as callbacks see it; they may look, and change nothing.
 
     `history` holds one record per round, see `train`; `round` is the last finished round.
+    `resumed_from` is the folder that the run goes on from.
     """
 
     algorithm: Algorithm
@@ -32,6 +35,7 @@ class Training:
     states: ClientState
     history: list[dict[str, Any]] = field(default_factory=list)
     round: int = 0
+    resumed_from: Path | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -41,15 +45,23 @@ class Training:
             "seed": self.seed,
             "cohort": self.cohort,
             "clients": self.clients.clients,
-            "examples": len(self.clients.owner),
+            "data": self.clients.fingerprint,
+            "batching": asdict(self.algorithm.client.batching),
         }
+
+    @property
+    def recorded(self) -> set[str]:
+        """The names that records of rounds hold, those of evaluations included."""
+        train = {"train_loss", *(f"train_{name}" for name in self.algorithm.model.metrics)}
+        norms = {"update_norm_mean", "update_norm_min", "update_norm_max", "aggregate_norm"}
+        return train | norms | self.history[0].keys() - {"round"}
 
 
 class Callback:
     """Does nothing at each point of a run; override what you need."""
 
-    def on_start(self, training: Training) -> None:
-        """Before the first round, after everything was checked."""
+    def on_start(self, training: Training) -> str | None:
+        """Before the first round, after everything was checked; a returned text ends the run."""
 
     def on_round(self, training: Training) -> str | None:
         """After each round; a returned text stops the run and is its reason."""
@@ -73,6 +85,17 @@ class EarlyStop(Callback):
         whole_number("patience", self.patience, at_least=1)
         number("minimum_change", self.minimum_change, at_least=0)
 
+    def on_start(self, training: Training) -> str | None:
+        """Refuses a metric that no record will hold; judges the history of a resumed run."""
+        if self.metric not in training.recorded:
+            known = ", ".join(sorted(training.recorded))
+            raise ParameterError(
+                "metric",
+                f"early stop waits for {self.metric!r}, which this run does not record; "
+                f"give a test set for test_loss, or choose one of: {known}",
+            )
+        return self.on_round(training)
+
     def on_round(self, training: Training) -> str | None:
         """Judges the history alone, so that a resumed run stops where the first would have."""
         values = [r[self.metric] for r in training.history if self.metric in r]
@@ -83,10 +106,13 @@ class EarlyStop(Callback):
 
 
 def evaluations_since_best(values: Sequence[float], lower: bool, change: float) -> int:
-    """How many values follow the last one that improved on all before it by over `change`."""
-    best, stale = float("inf"), 0
+    """How many values follow the last one that improved on all before it by over `change`.
+
+    A value that is not finite improves on nothing.
+    """
+    best, stale = math.inf, -1
     for value in values:
         loss = value if lower else -value
-        improved = loss < best - change or best == float("inf")
+        improved = math.isfinite(loss) and loss < best - change
         best, stale = (loss, 0) if improved else (best, stale + 1)
-    return stale
+    return max(stale, 0)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
@@ -26,7 +27,7 @@ from fedwhy.simulation.files import sync_folder, write_synced
 PyTree = Any
 log = logging.getLogger("fedwhy")
 
-ARRAYS, MANIFEST = "state.safetensors", "manifest.json"
+ARRAYS, MANIFEST, FORMAT = "state.safetensors", "manifest.json", 1
 
 
 class Checkpoint(NamedTuple):
@@ -46,9 +47,11 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int = 3) -> Path:
     target = folder / f"round-{checkpoint.round:06d}"
     temporary = folder / f".writing-{target.name}-{os.getpid()}"
     temporary.mkdir()
-    arrays = dump_arrays({k: np.asarray(v, order="C") for k, v in named(checkpoint.state).items()})
+    leaves = {k: np.asarray(v, order="C") for k, v in named(checkpoint.state).items()}
+    arrays = dump_arrays({name: plain(leaf) for name, leaf in leaves.items()})
     manifest = {
-        "format": 1,
+        "format": FORMAT,
+        "dtypes": {name: leaf.dtype.name for name, leaf in leaves.items()},
         "round": checkpoint.round,
         "identity": checkpoint.identity,
         "history": checkpoint.history,
@@ -58,10 +61,12 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int = 3) -> Path:
     write_synced(temporary / ARRAYS, arrays)
     write_synced(temporary / MANIFEST, json.dumps(manifest).encode())
     sync_folder(temporary)
-    if target.exists():
-        shutil.rmtree(target)
+    if target.exists():  # Put aside and not deleted, so that one of the two is always there.
+        target.rename(folder / f".writing-old-{target.name}-{os.getpid()}")
     temporary.rename(target)
     sync_folder(folder)
+    for stale in folder.glob(".writing-*"):
+        shutil.rmtree(stale)
     for old in checkpoints(folder)[keep:]:
         shutil.rmtree(old)
     return target
@@ -81,6 +86,11 @@ def load(folder: Path, like: PyTree, identity: dict[str, Any]) -> Checkpoint:
             log.warning("checkpoint %s is damaged (%s); trying an older one", path, error)
             damaged.append(path.name)
             continue
+        if manifest["format"] != FORMAT:
+            raise CheckpointError(
+                f"{path} has format {manifest['format']}, this fedwhy reads format {FORMAT}; "
+                "resume with the version that wrote it (environment.json tells)"
+            )
         for name, value in identity.items():
             if manifest["identity"].get(name) != value:
                 raise CheckpointError(
@@ -95,7 +105,8 @@ def load(folder: Path, like: PyTree, identity: dict[str, Any]) -> Checkpoint:
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints under `folder`, newest first."""
-    return sorted(folder.glob("round-*"), reverse=True)
+    numbered = [p for p in folder.glob("round-*") if p.name.removeprefix("round-").isdigit()]
+    return sorted(numbered, key=lambda p: int(p.name.removeprefix("round-")), reverse=True)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -106,7 +117,14 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     arrays = (path / ARRAYS).read_bytes()
     if hashlib.sha256(arrays).hexdigest() != manifest["arrays_sha256"]:
         raise ValueError(f"{ARRAYS} does not match its checksum")
-    return manifest, load_arrays(arrays)
+    leaves = load_arrays(arrays)
+    dtypes = manifest["dtypes"]
+    return manifest, {name: leaf.view(jnp.dtype(dtypes[name])) for name, leaf in leaves.items()}
+
+
+def plain(leaf: np.ndarray) -> np.ndarray:
+    """`leaf` as safetensors can read it back with NumPy: types that NumPy lacks as their bits."""
+    return leaf if leaf.dtype.isbuiltin == 1 else leaf.view(f"u{leaf.dtype.itemsize}")
 
 
 def named(tree: PyTree) -> dict[str, Any]:

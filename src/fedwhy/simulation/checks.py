@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from fedwhy.data import Dataset, FederatedDataset, check_values
+from fedwhy.data import Batching, Dataset, FederatedDataset, check_values
 from fedwhy.errors import DataError, ModelError
 from fedwhy.models import Model, Weights
 
@@ -33,6 +33,16 @@ def check_fit(model: Model, weights: Weights, data: Dataset | FederatedDataset) 
         raise ModelError(
             f"the loss must give one value per example, expected shape [2] for a batch of 2, "
             f"given {list(loss.shape)}"
+        )
+
+
+def check_batches(batching: Batching, clients: FederatedDataset) -> None:
+    """Raises `DataError` where no client of the population ever has a batch to train on."""
+    if not batching.steps_for(clients.sizes).any():
+        raise DataError(
+            f"no client of {clients.name!r} fills a batch of {batching.batch_size}: the largest "
+            f"holds {clients.sizes.max()} examples, and drop_last leaves smaller batches out; "
+            "set drop_last = false, or a smaller batch_size"
         )
 
 

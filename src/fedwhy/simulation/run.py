@@ -17,7 +17,8 @@ class Run:
     """A finished run: the trained model, and what happened round by round.
 
     `history` holds one record per round, see `train`. `stopped` says why the run ended before
-    its last round, or is None; `interrupted` is True after Ctrl-C.
+    its last round, or is None; `diverged` is True where that was an aggregate that is not finite,
+    `interrupted` after Ctrl-C.
     """
 
     algorithm: Algorithm
@@ -30,6 +31,7 @@ class Run:
     dataset: str
     stopped: str | None = None
     interrupted: bool = False
+    diverged: bool = False
 
     @property
     def weights(self) -> Weights:
@@ -38,8 +40,8 @@ class Run:
 
     @property
     def rounds(self) -> int:
-        """How many rounds were run."""
-        return self.history[-1]["round"]
+        """How many rounds were finished; one that was refused is not."""
+        return self.history[-1]["round"] - self.diverged
 
     @property
     def test_accuracy(self) -> float | None:
@@ -84,6 +86,7 @@ class Run:
             "parameters": trees.size(self.weights.params),
             "stopped": self.stopped,
             "interrupted": self.interrupted,
+            "diverged": self.diverged,
         }
 
     def _last(self, name: str) -> float | None:

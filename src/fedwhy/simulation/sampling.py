@@ -1,5 +1,7 @@
 """Which clients take part in a round."""
 
+import operator
+
 import numpy as np
 
 from fedwhy.errors import ParameterError
@@ -13,7 +15,7 @@ def cohort_size(cohort: int | float, population: int) -> int:
     """
     if isinstance(cohort, float) and 0 < cohort <= 1:
         return max(round(cohort * population), 1)
-    if isinstance(cohort, bool) or not isinstance(cohort, int) or cohort < 1:
+    if isinstance(cohort, bool | float) or operator.index(cohort) < 1:
         raise ParameterError(
             "cohort",
             "expected a whole number of clients, or a fraction above 0.0 and at most 1.0, "
@@ -25,7 +27,7 @@ def cohort_size(cohort: int | float, population: int) -> int:
             f"{cohort} clients a round, but the population has {population}; "
             f"expected at most {population}",
         )
-    return cohort
+    return operator.index(cohort)
 
 
 def sample_cohort(population: int, size: int, seed: int, round: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ import numpy as np
 from fedwhy.algorithms import Algorithm, Tally
 from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.engine import Engine, RoundResult, Rounds, enrol
-from fedwhy.errors import whole_number
-from fedwhy.models import Model
+from fedwhy.errors import ParameterError, whole_number
+from fedwhy.models import Model, Weights
 from fedwhy.simulation import checkpoints
 from fedwhy.simulation.callbacks import Callback, Training
-from fedwhy.simulation.checks import check_fit, check_same_kind, example
+from fedwhy.simulation.checks import check_batches, check_fit, check_same_kind, example
 from fedwhy.simulation.evaluation import Evaluator, scores
 from fedwhy.simulation.progress import Progress
 from fedwhy.simulation.run import Run
@@ -64,15 +64,16 @@ def train(
     Raises `ParameterError`, `DataError`, `ModelError` or `CheckpointError` before anything runs
     where something does not fit.
     """
-    whole_number("rounds", rounds, at_least=1)
-    whole_number("evaluate_every", evaluate_every, at_least=1)
-    whole_number("seed", seed)
+    rounds = whole_number("rounds", rounds, at_least=1)
+    evaluate_every = whole_number("evaluate_every", evaluate_every, at_least=1)
+    seed = whole_number("seed", seed, at_most=2**32 - 1)  # JAX's keys hold no more.
     size = cohort_size(cohort, clients.clients)
     model = algorithm.model
 
     key = jax.random.fold_in(jax.random.key(seed), 0)  # Rounds fold in 1, 2, ...
     weights = model.init(key, example(clients)[0])
     check_fit(model, weights, clients)
+    check_batches(algorithm.client.batching, clients)
     evaluators: dict[str, Evaluator] = {}
     for name, data in (("test", test), ("clients", test_clients)):
         if data is not None:
@@ -92,23 +93,28 @@ def train(
     )
     if resume is not None:
         restore(training, Path(resume))
+        if training.round > rounds:
+            raise ParameterError(
+                "rounds", f"the run in {resume} has done {training.round}, more than {rounds}"
+            )
     else:
-        training.history.append({"round": 0, **evaluate(evaluators, training)})
+        training.history.append({"round": 0, **evaluate(evaluators, weights)})
 
     run_rounds = Rounds(algorithm, clients, engine or Engine())
     callbacks = [*callbacks, Progress()] if progress else list(callbacks)
-    for callback in callbacks:
-        callback.on_start(training)
-    stopped, interrupted = None, False
+    reasons = [callback.on_start(training) for callback in callbacks]
+    stopped = next(filter(None, reasons), None)
+    diverged = interrupted = False
     try:
         with stop_after_round() as stop:
             while training.round < rounds and stopped is None and not stop.is_set():
                 stopped = one_round(training, run_rounds, evaluators, evaluate_every)
+                diverged = stopped is not None
                 reasons = [callback.on_round(training) for callback in callbacks]
                 stopped = stopped or next(filter(None, reasons), None)
             interrupted = stop.is_set() and training.round < rounds
-        if evaluators and not interrupted and not evaluated(training.history[-1]):
-            training.history[-1].update(evaluate(evaluators, training))
+        if evaluators and not (interrupted or diverged or evaluated(training.history[-1])):
+            training.history[-1].update(evaluate(evaluators, training.server.weights))
     except KeyboardInterrupt:
         interrupted = True
     except Exception as error:
@@ -126,9 +132,11 @@ def train(
             dataset=clients.name,
             stopped=stopped,
             interrupted=interrupted,
+            diverged=diverged,
         )
-        for callback in callbacks:
-            callback.on_end(training, run)
+        with ExitStack() as ends:  # Each callback's end is reached, whatever another's raises.
+            for callback in reversed(callbacks):
+                ends.callback(callback.on_end, training, run)
     return run
 
 
@@ -147,12 +155,14 @@ def one_round(
     result = run_rounds.run(training.server, training.states, cohort, training.seed, number)
     seconds = time.perf_counter() - started
     record = {"round": number, **describe(training.algorithm.model, result), "seconds": seconds}
-    training.history.append(record)
     if math.isfinite(result.aggregate_norm):
-        training.server, training.states, training.round = result.server, result.states, number
         if number % evaluate_every == 0 or number == training.rounds:
-            record |= evaluate(evaluators, training)
+            record |= evaluate(evaluators, result.server.weights)
+        # Only now, so that an interrupt leaves the round either whole or not done at all.
+        training.server, training.states, training.round = result.server, result.states, number
+        training.history.append(record)
         return None
+    training.history.append(record)
     bad = result.clients[~np.isfinite(result.metrics["update_norm"])]
     names = ", ".join(repr(str(i)) for i in training.clients.ids[bad[:5]])
     return (
@@ -176,11 +186,11 @@ def describe(model: Model, result: RoundResult) -> dict[str, Any]:
     }
 
 
-def evaluate(evaluators: dict[str, Evaluator], training: Training) -> dict[str, float]:
+def evaluate(evaluators: dict[str, Evaluator], weights: Weights) -> dict[str, float]:
     """The evaluation part of a round's record."""
     record = {}
     for name, evaluator in evaluators.items():
-        result = evaluator(training.server.weights)
+        result = evaluator(weights)
         record |= {f"{name}_{metric}": value for metric, value in result.weighted.items()}
         if name == "clients":
             record |= {f"clients_{m}_unweighted": v for m, v in result.unweighted.items()}
@@ -194,6 +204,7 @@ def restore(training: Training, folder: Path) -> None:
     saved = checkpoints.load(inner if inner.is_dir() else folder, like, training.identity)
     training.server, training.states = saved.state["server"], saved.state["states"]
     training.history, training.round = saved.history, saved.round
+    training.resumed_from = inner.parent if inner.is_dir() else folder
 
 
 @contextmanager

@@ -34,10 +34,12 @@ Settings = dict[str, dict[str, Any]]
 class RunFolder(Callback):
     """Keeps a run in the folder `path`.
 
-    A checkpoint is written every `checkpoint_every` rounds and at the end. `settings` is the
-    resolved experiment as tables of values; without it the folder tells what `train` knows.
-    Nothing is created before the first round. Raises `RunError` where `path` holds anything,
-    unless the run goes on from there (`resume=path`).
+    A checkpoint is written before the first round, every `checkpoint_every` rounds and at the end.
+    `settings` is the resolved experiment as tables of values, and `modules` the folder in which
+    Python finds the user's modules that it names; without `settings` the folder tells what `train`
+    knows. With `numbered`, the folder is the first of `path-001`, `path-002`, ... that is not
+    there. Nothing is created before everything was checked. Raises `RunError` where the folder
+    cannot be written, or holds anything, unless the run goes on from there (`resume=path`).
     """
 
     def __init__(
@@ -45,45 +47,58 @@ class RunFolder(Callback):
         path: str | Path,
         *,
         settings: Settings | None = None,
+        modules: Path | None = None,
         checkpoint_every: int = 10,
+        numbered: bool = False,
     ):
         self.path = Path(path)
         self.settings = settings
+        self.modules = modules
+        self.numbered = numbered
         self.checkpoint_every = whole_number("checkpoint_every", checkpoint_every, at_least=1)
 
     def on_start(self, training: Training) -> None:
         """Creates the folder and writes what is known before the first round."""
         try:
+            if self.numbered:
+                self.path = make_numbered(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
-            used = any(self.path.iterdir())
+            if any(self.path.iterdir()) and not self._resumed(training):
+                raise RunError(
+                    f"{self.path} is not empty; choose another folder, or resume the run in it"
+                )
+            settings = self.settings or known_settings(training)
+            replace_file(self.path / "experiment.toml", dump_toml(settings))
+            write_json(self.path / "environment.json", environment(training, self.modules))
+            write_json(self.path / "partition.json", training.clients.stats().to_dict())
+            self._write_metrics(training)
+            if not self._resumed(training):
+                self._write_checkpoint(training)
         except OSError as error:
             raise RunError(f"{self.path}: cannot be used as a run folder: {error}") from error
-        if used and training.round == 0:
-            raise RunError(
-                f"{self.path} is not empty; choose another folder, or resume the run in it"
-            )
-        settings = self.settings or known_settings(training)
-        replace_file(self.path / "experiment.toml", dump_toml(settings))
-        write_json(self.path / "environment.json", environment(training))
-        write_json(self.path / "partition.json", training.clients.stats().to_dict())
-        self._write_metrics(training)
+
+    def _resumed(self, training: Training) -> bool:
+        """Whether the run goes on from this very folder."""
+        source = training.resumed_from
+        return source is not None and source.resolve() == self.path.resolve()
 
     def on_round(self, training: Training) -> None:
         """Appends the round's record; writes a checkpoint when one is due."""
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json_line(training.history[-1]))
-        if training.round % self.checkpoint_every == 0:
+        refused = training.history[-1]["round"] != training.round
+        if training.round % self.checkpoint_every == 0 and not refused:
             self._write_checkpoint(training)
 
     def on_end(self, training: Training, run: Run) -> None:
         """Writes the last checkpoint, the model, the summary and the report."""
         self._write_metrics(training)
-        if training.round > 0:
-            self._write_checkpoint(training)
-        save_model(self.path, run)
+        self._write_checkpoint(training)
+        save_weights(self.path / "model.safetensors", run)
         summary = {**run.summary(), "recall": recall(training, run)}
         write_json(self.path / "summary.json", summary)
         replace_file(self.path / "report.html", render(read_record(self.path)))
+        save_model(self.path, run)
 
     def _write_metrics(self, training: Training) -> None:
         replace_file(self.path / "metrics.jsonl", "".join(map(json_line, training.history)))
@@ -109,7 +124,8 @@ def read_record(path: str | Path) -> dict[str, Any]:
             raise RunError(f"{folder} is not a run folder: {name}: {error.strerror}") from error
 
     try:
-        rounds = [json.loads(line) for line in text("metrics.jsonl").splitlines()]
+        # A run that was killed may have left its last line half-written.
+        rounds = [json.loads(line) for line in text("metrics.jsonl").split("\n")[:-1]]
         summary = json.loads(text("summary.json")) if (folder / "summary.json").exists() else {}
         return {
             "name": folder.resolve().name,
@@ -124,13 +140,38 @@ def read_record(path: str | Path) -> dict[str, Any]:
         raise RunError(f"{folder}: a file of the run folder is damaged: {error}") from error
 
 
-def save_model(folder: Path, run: Run) -> None:
-    """Writes the final weights, and the front end's own file where there is one."""
+def make_numbered(path: Path) -> Path:
+    """Makes the first of `path-001`, `path-002`, ... that is not there, whoever else does so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = path.with_name(f"{path.name}-{number:03d}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def save_weights(path: Path, run: Run) -> None:
+    """Writes the final weights."""
     arrays = {k: np.asarray(v, order="C") for k, v in checkpoints.named(run.weights).items()}
-    replace_file(folder / "model.safetensors", dump_arrays(arrays))
+    replace_file(path, dump_arrays(arrays))
+
+
+def save_model(folder: Path, run: Run) -> None:
+    """Writes the front end's own file, where it has one; raises `RunError` where it cannot."""
     model = run.algorithm.model
-    if model.save:
-        model.save(folder / f"model{model.save_suffix}", run.weights)
+    if not model.save:
+        return
+    name = f"model{model.save_suffix}"
+    try:
+        model.save(folder / name, run.weights)
+    except Exception as error:
+        raise RunError(
+            f"{folder / name} could not be written ({type(error).__name__}: {error}); "
+            f"the run is complete, and its weights are in {folder / 'model.safetensors'}"
+        ) from error
 
 
 def recall(training: Training, run: Run) -> dict[str, Any] | None:
@@ -164,8 +205,8 @@ def known_settings(training: Training) -> Settings:
     }
 
 
-def environment(training: Training) -> dict[str, Any]:
-    """Versions, machine, devices and seed."""
+def environment(training: Training, modules: Path | None) -> dict[str, Any]:
+    """Versions, machine, devices and seed; where the user's modules are."""
     versions = {}
     for package in ("fedwhy", "jax", "jaxlib", "optax", "keras", "flax", "numpy"):
         try:
@@ -179,6 +220,7 @@ def environment(training: Training) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "devices": [str(device) for device in jax.devices()],
         "seed": training.seed,
+        "modules": str(modules) if modules else None,
     }
 
 
