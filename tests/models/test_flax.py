@@ -106,6 +106,11 @@ def test_other_weights_and_other_builders_are_refused():
         model(lambda rngs: 3).apply({}, {}, X, None, False)
 
 
+def test_module_instead_of_a_builder_is_refused():
+    with pytest.raises(ModelError, match="write Model.from_flax"):
+        model(Net(nnx.Rngs(0)))
+
+
 def test_missing_flax_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "flax", None)
     with pytest.raises(ModelError, match=r'pip install "fedwhy\[flax\]"'):

@@ -52,6 +52,21 @@ def test_losses_of_several_axes_are_averaged_and_reduced_ones_refused():
         model(lambda output, y: jnp.mean((output - y) ** 2)).loss(X, X)
 
 
+def test_outputs_that_score_classes_have_an_accuracy():
+    plain = fm.Model.from_functions(init, affine, optax.squared_error, classes_from_output=True)
+    right = plain.metrics["accuracy"].measure(X[:, :2], Y[:, None])
+    np.testing.assert_array_equal(right, X[:, :2].argmax(1) == Y)
+
+
+def test_loss_that_compares_every_example_with_every_other_is_refused():
+    def squared(output, y):
+        return (output - y) ** 2
+
+    with pytest.raises(ModelError, match=r"every other.*\(4, 4\).*\(4, 1\).*\(4,\)"):
+        model(squared).loss(X[:, :1], X[:, 0])
+    assert model(squared).loss(np.eye(4), np.eye(4)).shape == (4,)
+
+
 def test_description():
     assert model().describe(jax.ShapeDtypeStruct((9, 3), jnp.float32)) == fm.Description(
         name="affine",

@@ -262,6 +262,23 @@ def test_added_losses_are_refused(layer):
         model.apply(*weights, X, KEY, True)
 
 
+def test_constrained_weights_are_refused():
+    model = fm.Model.from_keras(
+        lambda: keras.Sequential([L.Dense(3, kernel_constraint="non_neg")]), CROSSENTROPY
+    )
+    with pytest.raises(ModelError, match="kernel.*NonNeg"):
+        model.init(KEY, X)
+
+
+def test_model_instead_of_a_builder_and_a_builder_of_one_model_are_refused():
+    net = dense()
+    with pytest.raises(ModelError, match="write Model.from_keras"):
+        fm.Model.from_keras(net, CROSSENTROPY)
+    fm.Model.from_keras(lambda: net, CROSSENTROPY).init(KEY, X)
+    with pytest.raises(ModelError, match="same Keras model"):
+        fm.Model.from_keras(lambda: net, CROSSENTROPY).init(KEY, X)
+
+
 def test_masked_output_is_refused():
     model = fm.Model.from_keras(
         lambda: keras.Sequential([L.Embedding(9, 4, mask_zero=True), L.Dense(3)]), CROSSENTROPY

@@ -87,7 +87,27 @@ def test_reduced_losses_are_refused():
         model(Reduced()).loss(LOGITS, LOGITS)
 
 
-@pytest.mark.parametrize("loss", ["mean_sqared_error", lambda y, output: 0.0, None])
+def test_losses_may_be_functions_as_in_keras():
+    def absolute(y, output):
+        return keras.ops.mean(keras.ops.abs(y - output), axis=-1)
+
+    found = model(absolute)
+    np.testing.assert_allclose(found.loss(SCORES[:, None], LABELS), np.abs(SCORES - LABELS))
+    assert model("kld").describe(LOGITS).loss == "kl_divergence"
+
+
+def test_loss_that_compares_every_example_with_every_other_is_refused():
+    class Squared(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return (y_true - y_pred) ** 2
+
+    for batch in (1, 2, 40):
+        with pytest.raises(ModelError, match="the same shape"):
+            model(Squared()).loss(SCORES[:batch, None], SCORES[:batch])
+    assert model(Squared()).loss(LOGITS[:3], LOGITS[:3]).shape == (3,)
+
+
+@pytest.mark.parametrize("loss", ["mean_sqared_error", 3, None])
 def test_other_losses_are_refused(loss):
     with pytest.raises(ModelError, match=r"keras\.losses"):
         model(loss)
@@ -150,16 +170,33 @@ def test_metric_over_two_halves_equals_keras(metric, output, y):
 
 
 def test_auc_approaches_that_of_scikit_learn():
-    [metric] = model(metrics=[keras.metrics.AUC(num_thresholds=1000)]).metrics.values()
+    metric = model(metrics=[keras.metrics.AUC(num_thresholds=1000)]).metrics["auc"]
     assert score(metric, SCORES, LABELS) == pytest.approx(roc_auc_score(LABELS, SCORES), abs=5e-3)
 
 
 def test_metrics_have_steady_names():
     def found():
         two = [keras.metrics.AUC(), keras.metrics.AUC(), keras.metrics.Recall(name="mine_3")]
-        return list(model(metrics=two).metrics)
+        return list(model("mse", two).metrics)
 
     assert found() == found() == ["auc", "auc_1", "mine_3"]
+
+
+def test_accuracy_is_always_among_the_metrics_where_the_loss_has_classes():
+    top = keras.metrics.SparseTopKCategoricalAccuracy(2, name="top2")
+    assert list(model(metrics=[top]).metrics) == ["top2", "accuracy"]
+    assert list(model(metrics=["accuracy"]).metrics) == ["accuracy"]
+
+
+def test_metrics_may_be_names_and_functions_as_in_keras():
+    def error(y, output):
+        return keras.ops.mean(keras.ops.abs(y - output), axis=-1)
+
+    found = model("mse", ["mae", error]).metrics
+    for name in found:
+        expected = np.abs(LOGITS - LOGITS[::-1]).mean()
+        assert score(found[name], LOGITS, LOGITS[::-1]) == pytest.approx(expected, rel=1e-5)
+    assert "error" in found
 
 
 def test_metrics_that_are_no_sum_are_refused():
@@ -175,7 +212,13 @@ def test_metrics_that_are_no_sum_are_refused():
         with pytest.raises(ModelError, match="not a sum over examples"):
             model(metrics=[metric])
     with pytest.raises(ModelError, match="not a Keras metric"):
-        model(metrics=["auc"])
+        model(metrics=["acuracy"])
+    with pytest.raises(ModelError, match="expected a list"):
+        model(metrics=keras.metrics.AUC())
+    with pytest.raises(ModelError, match="crossentropy losses only"):
+        model("mse", ["accuracy"])
+    with pytest.raises(ModelError, match="r2_score"):
+        model("mse", [keras.metrics.R2Score()])
     with pytest.raises(ModelError, match="one number"):
         model(metrics=[keras.metrics.Precision(thresholds=[0.2, 0.5])])
     f1 = keras.metrics.F1Score(average="macro")

@@ -119,6 +119,17 @@ def test_saved_file_opens_in_keras_and_predicts_the_same(tmp_path):
     assert os.listdir(tmp_path) == ["model.keras"]
 
 
+def test_saving_leaves_layers_that_the_user_shares_as_they_were(tmp_path):
+    shared = keras.layers.Dense(3)
+    model = fm.Model.from_keras(lambda: keras.Sequential([shared]), MSE)
+    weights = model.init(KEY, X)
+    before = shared.get_weights()
+    assert model.save
+    model.save(tmp_path / "model.keras", jax.tree.map(lambda a: a + 0.5, weights))
+    for a, b in zip(shared.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
     model = fm.Model.from_keras(nested, MSE)
     weights = model.init(KEY, X)

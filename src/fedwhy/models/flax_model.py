@@ -20,13 +20,19 @@ def flax_model(
     classes_from_output: bool,
 ) -> Model:
     """See `Model.from_flax`."""
-    front = FlaxFront(use_nnx(), build, getattr(loss, "__name__", "loss"))
+    nnx = use_nnx()
+    if isinstance(build, nnx.Module) or not callable(build):
+        raise ModelError(
+            f"build must be a function that makes the module, given {type(build).__name__}; "
+            "write Model.from_flax(lambda rngs: MyModule(rngs=rngs), ...)."
+        )
+    front = FlaxFront(nnx, build, getattr(loss, "__name__", "loss"))
     return Model(
         init=front.init,
         apply=front.apply,
         loss=per_example("the loss", loss),
         describe=front.describe,
-        metrics=as_metrics(metrics),
+        metrics=as_metrics(metrics, classes_from_output),
         classes_from_output=classes_from_output,
     )
 

@@ -36,6 +36,6 @@ def functions_model(
         apply=lambda params, state, x, key, train: (apply(params, x, key, train), state),
         loss=per_example("the loss", loss),
         describe=describe,
-        metrics=as_metrics(metrics),
+        metrics=as_metrics(metrics, classes_from_output),
         classes_from_output=classes_from_output,
     )

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import re
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -37,6 +38,26 @@ class Built(NamedTuple):
         """
         return _match(self.params, weights.params) + _match(self.state, weights.state)
 
+    @contextlib.contextmanager
+    def holding(self, weights: Weights) -> Iterator[None]:
+        """Within it, the variables have the values in `weights`.
+
+        Afterwards they are as before: layers may be the user's own, shared by several models.
+        """
+        pairs = self.match(weights)
+        before = [jnp.array(variable.value, copy=True) for variable, _ in pairs]
+        try:
+            for variable, value in pairs:
+                variable.assign(jnp.array(value, copy=True))
+            yield
+        finally:
+            for (variable, _), value in zip(pairs, before, strict=True):
+                variable.assign(value)
+
+
+# All models that builders have returned and that are still alive.
+RETURNED: Any = weakref.WeakSet()
+
 
 def build(builder: Callable[[Any], Any], example: Any, seed: int) -> Built:
     """Returns the Keras model `builder(shapes)`, built for inputs like `example`.
@@ -44,7 +65,8 @@ def build(builder: Callable[[Any], Any], example: Any, seed: int) -> Built:
     It may be called inside `jax.jit` and the like: the weights are concrete arrays.
 
     Raises:
-        ModelError: `builder` returns no Keras model, or one that cannot take `example`.
+        ModelError: `builder` returns no Keras model, the same one again, one that cannot take
+            `example`, or one whose weights are constrained.
     """
     keras = use_keras()
     spec = specs.spec(example)
@@ -55,6 +77,12 @@ def build(builder: Callable[[Any], Any], example: Any, seed: int) -> Built:
             raise ModelError(
                 f"build() must return a keras.Model, but returned {type(model).__name__}."
             )
+        if model in RETURNED:
+            raise ModelError(
+                f'build() returned the same Keras model "{model.name}" again; it must make a new '
+                "one at each call, whose weights no other run has touched."
+            )
+        RETURNED.add(model)
         try:
             model(inputs)
         except Exception as error:
@@ -63,6 +91,14 @@ def build(builder: Callable[[Any], Any], example: Any, seed: int) -> Built:
                 f"{_describe(spec)}: {_plain(error)}"
             ) from error
     trained, fixed = model.trainable_weights, model.non_trainable_weights
+    for variable in trained:
+        if variable.constraint is not None:
+            raise ModelError(
+                f'the weight "{variable.path}" of the Keras model "{model.name}" has a constraint '
+                f"({type(variable.constraint).__name__}), which federated training does not "
+                "support: the mean of the clients' updates need not keep it. Remove it, or use a "
+                "kernel_regularizer."
+            )
     names = canonical_names((v.path for v in model.weights), model._flatten_layers())
     name_of = {id(v): name for v, name in zip(model.weights, names, strict=True)}
     return Built(

@@ -29,9 +29,20 @@ def keras_model(build: Callable[[Any], Any], loss: Any, metrics: Iterable[Any]) 
         metrics=keras_scoring.as_metrics(metrics, keras_loss),
         penalty=front.penalty,
         classes_from_output=keras_scoring.is_sparse(keras_loss),
+        ignored_class=keras_scoring.ignored_class(keras_loss),
         save=front.save,
         save_suffix=".keras",
     )
+
+
+def builder(build: Callable[[], Any]) -> Callable[[Any], Any]:
+    """`build()` as a builder for any shape; raises `ModelError` where it is no function."""
+    if isinstance(build, use_keras().Model) or not callable(build):
+        raise ModelError(
+            f"build must be a function that makes the model, given {type(build).__name__}; "
+            "write Model.from_keras(lambda: keras.Sequential([...]), ...)."
+        )
+    return lambda shape: build()
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +120,10 @@ class KerasFront:
         if not self.built:
             raise ModelError("there is nothing to save before init or apply has built the model.")
         built = next(iter(self.built.values()))
-        for variable, value in built.match(weights):
-            variable.assign(jnp.array(value, copy=True))
         partial = path.with_name(f".{path.stem}.{os.getpid()}.partial.keras")
         try:
-            built.model.save(partial)
+            with built.holding(weights):
+                built.model.save(partial)
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
             partial.replace(path)

@@ -1,6 +1,6 @@
 """Keras losses and metrics as per-example functions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -11,39 +11,67 @@ from fedwhy.errors import ModelError
 from fedwhy.models.keras_backend import use_keras
 from fedwhy.models.keras_names import unique_names
 from fedwhy.models.model import Metric, mean_metric
-from fedwhy.models.scoring import Score, average, check_per_example
+from fedwhy.models.scoring import Score, average, checked, class_accuracy
 
 
 def as_loss(loss: Any) -> Any:
-    """Returns a `keras.losses.Loss`: `loss`, or the class of the Keras function it names.
+    """Returns a `keras.losses.Loss`: `loss`, or what makes one of a name or a function `f(y, p)`.
 
     Raises:
-        ModelError: `loss` is neither.
+        ModelError: `loss` is none of these.
     """
     keras = use_keras()
     try:
         found = keras.losses.get(loss)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ModelError(f"unknown loss {loss!r}; {_USE_LOSS}") from error
-    name = getattr(found, "__name__", "")
-    if name and getattr(keras.losses, name, None) is found:
-        camel = "".join(word.capitalize() for word in name.split("_"))
-        found = getattr(keras.losses, camel, lambda: found)()
-    if not isinstance(found, keras.losses.Loss):
+    if found is None or isinstance(loss, keras.metrics.Metric):
         raise ModelError(f"{loss!r} is not a Keras loss; {_USE_LOSS}")
-    return found
+    if isinstance(found, keras.losses.Loss):
+        return found
+    return _loss_class(found) or _wrapped_loss(found)
 
 
 _USE_LOSS = (
     "give an instance of a class in keras.losses, for example "
-    "keras.losses.SparseCategoricalCrossentropy(from_logits=True), or of your own subclass of "
-    "keras.losses.Loss."
+    "keras.losses.SparseCategoricalCrossentropy(from_logits=True), its name, a function "
+    "f(y, output), or an instance of your own subclass of keras.losses.Loss."
 )
+
+
+def _loss_class(function: Any) -> Any:
+    """An instance of the class in `keras.losses` for one of its functions, or None.
+
+    Keras writes the one kl_divergence and the other KLDivergence.
+    """
+    losses = use_keras().losses
+    name = getattr(function, "__name__", "")
+    if getattr(losses, name, None) is not function:
+        return None
+    classes = {n.lower(): c for n, c in vars(losses).items() if isinstance(c, type)}
+    found = classes.get(name.replace("_", ""))
+    return found() if found else None
+
+
+def _wrapped_loss(function: Any) -> Any:
+    """A function `f(y, output)` as `model.compile(loss=f)` takes it."""
+    from keras.src.losses.losses import LossFunctionWrapper
+
+    return LossFunctionWrapper(function, name=_name(function))
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", type(function).__name__).replace("<lambda>", "function")
 
 
 def is_sparse(loss: Any) -> bool:
     """Whether targets are class numbers and outputs score the classes."""
     return isinstance(loss, use_keras().losses.SparseCategoricalCrossentropy)
+
+
+def ignored_class(loss: Any) -> int | None:
+    """The class number whose examples do not count, or None."""
+    return getattr(loss, "ignore_class", None) if is_sparse(loss) else None
 
 
 def loss_per_example(loss: Any) -> Score:
@@ -53,32 +81,63 @@ def loss_per_example(loss: Any) -> Score:
     """
     sparse = is_sparse(loss)
 
+    def call(output: Any, y: Any) -> jax.Array:
+        return loss.call(y, output)
+
     def per_example(output: Any, y: Any) -> jax.Array:
         def cast(a: Any) -> jax.Array:
             return jnp.asarray(a, loss.dtype)
 
         # Keras casts targets too; class numbers are left whole, a float16 would round them.
         y = jax.tree.map(jnp.asarray if sparse else cast, y)
-        values = loss.call(y, jax.tree.map(cast, output))
-        check_per_example(f'the loss "{loss.name}"', values, y)
+        values = checked(f'the loss "{loss.name}"', call, jax.tree.map(cast, output), y)
         return average(values, getattr(values, "_keras_mask", None))
 
     return per_example
 
 
 def as_metrics(metrics: Iterable[Any], loss: Any) -> dict[str, Metric]:
-    """Names and `Metric`s of Keras `metrics`; without any, accuracy where `loss` has classes.
+    """Names and `Metric`s of Keras `metrics`, and accuracy where `loss` has classes.
+
+    As in Keras, a metric may be given by name, or as a function `f(y, output)`.
 
     Raises:
         ModelError: one of `metrics` is no sum over examples.
     """
-    metrics = list(metrics)
-    if not metrics:
-        accuracy = _accuracy(loss)
-        return {"accuracy": mean_metric(accuracy)} if accuracy else {}
-    for metric in metrics:
+    if isinstance(metrics, str | Mapping) or not isinstance(metrics, Iterable):
+        raise ModelError(f"metrics: expected a list of Keras metrics, given {metrics!r}.")
+    accuracy = _accuracy(loss)
+    own = [m for m in metrics if not (accuracy and m in ("accuracy", "acc"))]
+    found = [_found(metric) for metric in own]
+    for metric in found:
         _check(metric)
-    return dict(zip(unique_names(metrics), map(_as_metric, metrics), strict=True))
+    result = dict(zip(unique_names(found), map(_as_metric, found), strict=True))
+    if accuracy:
+        result.setdefault("accuracy", mean_metric(accuracy))
+    return result
+
+
+def _found(metric: Any) -> Any:
+    """A Keras metric: `metric` itself, the one that it names, or the mean of a function."""
+    metrics = use_keras().metrics
+    if metric in ("accuracy", "acc"):
+        raise ModelError(
+            f"the metric {metric!r} is known for crossentropy losses only; give an instance of a "
+            "class, for example keras.metrics.BinaryAccuracy()."
+        )
+    try:
+        found = metrics.get(metric)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{metric!r} is not a Keras metric; {_USE_METRIC}") from error
+    if isinstance(found, metrics.Metric) or not callable(found):
+        return found
+    return metrics.MeanMetricWrapper(found, name=_name(found))
+
+
+_USE_METRIC = (
+    "give instances of classes in keras.metrics, for example "
+    "keras.metrics.SparseCategoricalAccuracy(), names of them, or functions f(y, output)."
+)
 
 
 def _as_metric(metric: Any) -> Metric:
@@ -97,10 +156,7 @@ def _as_metric(metric: Any) -> Metric:
 
 def _check(metric: Any) -> None:
     if not isinstance(metric, use_keras().metrics.Metric):
-        raise ModelError(
-            f"{metric!r} is not a Keras metric; give instances of classes in keras.metrics, for "
-            "example keras.metrics.SparseCategoricalAccuracy()."
-        )
+        raise ModelError(f"{metric!r} is not a Keras metric; {_USE_METRIC}")
     if not metric.variables:
         raise ModelError(
             f'the metric "{metric.name}" makes its variables when it first sees examples; call '
@@ -113,7 +169,13 @@ def _check(metric: Any) -> None:
             f'the metric "{metric.name}" is not a sum over examples that starts at zero, and '
             "cannot be added up over clients; use another, or write a fedwhy.Metric."
         )
-    result = jax.eval_shape(metric.stateless_result, [v.value for v in metric.variables])
+    try:
+        result = jax.eval_shape(metric.stateless_result, [v.value for v in metric.variables])
+    except Exception as error:
+        raise ModelError(
+            f'the metric "{metric.name}" cannot be computed from sums over examples alone '
+            f"({type(error).__name__}: {error}); use another, or write a fedwhy.Metric."
+        ) from error
     if getattr(result, "shape", None) != ():
         raise ModelError(
             f'the metric "{metric.name}" does not give one number; average it over its classes.'
@@ -124,12 +186,6 @@ def _accuracy(loss: Any) -> Score | None:
     """Accuracy per example for a crossentropy on classes, or None for another loss."""
     losses = use_keras().losses
 
-    def sparse(output: jax.Array, y: jax.Array) -> jax.Array:
-        target = jnp.reshape(y, output.shape[:-1])
-        ignored = getattr(loss, "ignore_class", None)
-        valid = None if ignored is None else target != ignored
-        return average(jnp.argmax(output, -1) == target, valid)
-
     def categorical(output: jax.Array, y: jax.Array) -> jax.Array:
         return average(jnp.argmax(output, -1) == jnp.argmax(y, -1))
 
@@ -138,7 +194,7 @@ def _accuracy(loss: Any) -> Score | None:
         return average((output > threshold) == (jnp.reshape(y, output.shape) > 0.5))
 
     if isinstance(loss, losses.SparseCategoricalCrossentropy):
-        return sparse
+        return class_accuracy(ignored_class(loss))
     if isinstance(loss, losses.CategoricalCrossentropy):
         return categorical
     return binary if isinstance(loss, losses.BinaryCrossentropy) else None

@@ -88,6 +88,7 @@ class Model:
     - `describe(example) -> Description`
     - `classes_from_output`: True where `output[..., c]` scores class `c` and `y` holds class
       numbers, so that labels and outputs can be checked against each other
+    - `ignored_class`: a label besides these whose examples count nowhere, or None
     - `save(path, weights)` writes the front end's own file (its suffix is `save_suffix`), or None
     """
 
@@ -98,20 +99,25 @@ class Model:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     penalty: Callable[[PyTree], jax.Array] = lambda params: jnp.zeros(())
     classes_from_output: bool = False
+    ignored_class: int | None = None
     save: Callable[[Any, Weights], None] | None = None
     save_suffix: str = ""
 
     @staticmethod
     def from_keras(
         build: Callable[[], keras.Model],
-        loss: keras.losses.Loss | str,
-        metrics: Iterable[keras.metrics.Metric] = (),
+        loss: keras.losses.Loss | str | Callable[[Any, Any], Any],
+        metrics: Iterable[keras.metrics.Metric | str | Callable[[Any, Any], Any]] = (),
     ) -> Model:
         """Returns the Keras model that `build()` makes anew at each call.
 
         The model need not be built: it is, for the input that it is given. Weights that `build`
-        loads itself are kept; all others are drawn from the key of `init`. Without `metrics`, a
-        crossentropy on classes comes with the metric `"accuracy"`.
+        loads itself are kept; all others are drawn from the key of `init`. Losses and metrics may
+        be given by name or as functions `f(y, output)`, as in Keras. A crossentropy on classes
+        comes with the metric `"accuracy"`.
+
+        Weight regularisers (`kernel_regularizer`) add to what training minimises, by `penalty`;
+        recorded losses are those of the examples alone, without them.
 
         Weights that no gradient trains (moving statistics, frozen layers) are `state`. Dropout
         and other randomness draw from the `key` of `apply`.
@@ -124,13 +130,15 @@ class Model:
         ```
 
         Raises:
-            ModelError: Keras runs on another backend than JAX, `loss` is no Keras loss, or a
-                metric is no sum over examples. `init` and `apply` raise it for an input that the
-                model cannot take, and for losses added by `add_loss` or an activity regulariser.
+            ModelError: Keras runs on another backend than JAX, `build` is no function, `loss` is
+                no Keras loss, or a metric is no sum over examples. `init` and `apply` raise it
+                for an input that the model cannot take, for a `build` that returns the same model
+                again, for weight constraints, and for losses added by `add_loss` or an activity
+                regulariser.
         """
-        from fedwhy.models.keras_model import keras_model
+        from fedwhy.models.keras_model import builder, keras_model
 
-        return keras_model(lambda shape: build(), loss, metrics)
+        return keras_model(builder(build), loss, metrics)
 
     @staticmethod
     def from_functions(
@@ -146,12 +154,15 @@ class Model:
         - `apply(params, x, key, train) -> output`
         - `loss(output, y) -> [batch, ...]`, averaged over all axes but the first
         - `metrics`: name to a function of the same form, or to a `Metric`
+        - `classes_from_output`: whether `output[..., c]` scores class `c` and `y` holds class
+          numbers; labels are then checked, and `"accuracy"` is recorded
 
         ```python
         model = Model.from_functions(
             init=lambda key, example: {"w": jnp.zeros((example.shape[-1], 10))},
             apply=lambda params, x, key, train: x @ params["w"],
             loss=optax.softmax_cross_entropy_with_integer_labels,
+            classes_from_output=True,
         )
         ```
         """
@@ -170,10 +181,10 @@ class Model:
 
         `nnx.Param`s are trained; all other variables (batch statistics) are `state`. Dropout
         draws from the `key` of `apply`, and `train` chooses `module.train()` or `module.eval()`.
-        `loss` and `metrics` are as for `from_functions`.
+        `loss`, `metrics` and `classes_from_output` are as for `from_functions`.
 
         Raises:
-            ModelError: Flax is not installed.
+            ModelError: Flax is not installed, or `build` is no function.
         """
         from fedwhy.models.flax_model import flax_model
 
