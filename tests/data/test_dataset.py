@@ -204,6 +204,15 @@ WRONG_VALUES = {
         three_clients(y=Y.astype(np.float32), classes=3),
         "y holds float32 values, but with 3 classes labels must be whole numbers 0..2",
     ),
+    "whole number past 32 bits": (
+        three_clients(with_value(X.astype(np.int64), 4, 2**32 + 5)),
+        "client 'c', example 1: x holds 4294967301, which JAX cannot hold as int32",
+    ),
+    "number past 32 bits": (
+        three_clients(y=with_value(X.astype(np.float64), 2, -1e40)),
+        "client 'b', example 1: y holds -1e+40, which JAX cannot hold as float32",
+    ),
+    "complex numbers": (three_clients(X * 1j), "client 'a', example 0: x holds complex numbers"),
     "row before grouping": (
         FederatedDataset.from_arrays(with_value(X, 1, np.nan), Y, [5, 4, 3, 4, 4, 5]),
         "client 4, example 0 (row 1 before grouping by client): x holds nan",
@@ -230,6 +239,22 @@ def test_usable_values_pass():
     check_values(three_clients(classes=3))
     check_values(Dataset(X.astype(np.uint8), X))
     check_values(Dataset((X, Y), Y.astype(np.uint8), classes=3))
+
+
+def test_ignored_labels_pass_and_are_not_counted():
+    data = three_clients(y=with_value(Y, 5, -1), classes=3)
+    check_values(data, ignored_class=-1)
+    counts: Any = data.stats(ignored_class=-1).label_counts
+    assert counts.tolist() == [[1, 0, 0], [0, 1, 1], [1, 1, 0]]
+
+
+def test_fingerprint_tells_other_inputs_apart(monkeypatch):
+    def prints():
+        return {three_clients(x).fingerprint for x in (X, X.copy(), X + 1, X.astype(np.float64))}
+
+    assert len(prints()) == 3
+    monkeypatch.setattr("fedwhy.data.federated_dataset.FINGERPRINTED", 16)
+    assert len(prints()) == 3
 
 
 def test_a_million_clients_take_seconds():

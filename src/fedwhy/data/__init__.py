@@ -1,7 +1,7 @@
 """Data: examples by client, how they are dealt to clients, and how they become batches."""
 
 from fedwhy.data.batching import Batching, batch_rows
-from fedwhy.data.checks import check_values
+from fedwhy.data.checks import check_labels, check_values
 from fedwhy.data.dataset import Dataset
 from fedwhy.data.federated_dataset import FederatedDataset
 from fedwhy.data.partitions import (
@@ -32,6 +32,7 @@ __all__ = [
     "Source",
     "Stats",
     "batch_rows",
+    "check_labels",
     "check_values",
     "load",
     "partition",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -24,27 +25,64 @@ class Examples(Protocol):
     def place(self, row: int) -> str: ...  # noqa: D102
 
 
-def check_values(data: Examples) -> None:
+def check_values(data: Examples, ignored_class: int | None = None) -> None:
     """Raises `DataError` for a value that is not finite, and for a label that is no class number.
 
-    The message names the client, the field, and the example by its number within the client,
-    counted from 0. Labels are checked where `data.classes` is set.
+    So does a value that JAX could not hold, and any complex number. The message names the client,
+    the field, and the example by its number within the client, counted from 0. Labels are checked
+    where `data.classes` is set; they may also be `ignored_class`.
     """
     for field, array in leaves_of("x", data.x) + leaves_of("y", data.y):
-        if not jnp.issubdtype(array.dtype, np.inexact):
-            continue
-        row = first_bad_row(array, np.isfinite)
-        if row is not None:
-            value = array[row][~np.isfinite(array[row])].flat[0]
+        if jnp.issubdtype(array.dtype, np.complexfloating):
             raise DataError(
-                f"{data.place(row)}: {field} holds {value}; repair it or leave the example out"
+                f"{data.place(0)}: {field} holds complex numbers, whose imaginary part would be "
+                "lost; give real and imaginary part as two features"
             )
-    check_labels(data)
+        if jnp.issubdtype(array.dtype, np.inexact):
+            row = first_bad_row(array, np.isfinite)
+            if row is not None:
+                value = array[row][~np.isfinite(array[row])].flat[0]
+                raise DataError(
+                    f"{data.place(row)}: {field} holds {value}; repair it or leave the example out"
+                )
+        check_range(data, field, array)
+    check_labels(data, ignored_class)
 
 
-def check_labels(data: Examples) -> None:
-    """Raises `DataError` for labels that are not whole numbers in `0..classes-1`."""
-    y, classes = data.y, data.classes
+def check_range(data: Examples, field: str, array: np.ndarray) -> None:
+    """Raises `DataError` for values past the type that JAX narrows `array` to, as to 32 bits."""
+    narrow = narrowed(array.dtype)
+    if narrow == array.dtype:
+        return
+    info = jnp.finfo(narrow) if jnp.issubdtype(narrow, np.inexact) else jnp.iinfo(narrow)
+
+    def fits(values: np.ndarray) -> np.ndarray:
+        return (values >= info.min) & (values <= info.max)
+
+    row = first_bad_row(array, fits)
+    if row is not None:
+        value = array[row][~fits(array[row])].flat[0]
+        raise DataError(
+            f"{data.place(row)}: {field} holds {value}, which JAX cannot hold as {narrow.name}; "
+            "scale or encode the values, or set jax.config.update('jax_enable_x64', True)"
+        )
+
+
+def narrowed(dtype: np.dtype) -> np.dtype:
+    """The type that JAX gives to values of `dtype`."""
+    if dtype == np.longdouble:  # Unknown to JAX, which reads it as a double.
+        dtype = np.dtype(np.float64)
+    return np.dtype(jax.dtypes.canonicalize_dtype(dtype))
+
+
+def check_labels(
+    data: Examples, ignored_class: int | None = None, classes: int | None = None
+) -> None:
+    """Raises `DataError` for labels that are neither in `0..classes-1` nor `ignored_class`.
+
+    `classes` is that of the data where it is None. Without either, nothing is checked.
+    """
+    y, classes = data.y, data.classes if classes is None else classes
     if classes is None:
         return
     if y.dtype.kind not in "iu":
@@ -53,10 +91,15 @@ def check_labels(data: Examples) -> None:
             f"whole numbers 0..{classes - 1}; use y.astype(np.int32), y.argmax(-1) if they are "
             "one-hot, or leave classes out"
         )
-    row = first_bad_row(y, lambda block: (block >= 0) & (block < classes))
+
+    def good(labels: np.ndarray) -> np.ndarray:
+        inside = (labels >= 0) & (labels < classes)
+        return inside if ignored_class is None else inside | (labels == ignored_class)
+
+    row = first_bad_row(y, good)
     if row is None:
         return
-    wrong = y[row][(y[row] < 0) | (y[row] >= classes)].flat[0]
+    wrong = y[row][~good(y[row])].flat[0]
     from_one = y.min() == 1 and y.max() == classes
     advice = "labels seem to count from 1: use y - 1" if from_one else "correct it, or set classes"
     raise DataError(f"{data.place(row)}: label {wrong} is outside 0..{classes - 1}; {advice}")

@@ -30,6 +30,7 @@ from fedwhy.data.stats import Stats, count_labels
 from fedwhy.errors import DataError, ParameterError
 
 PyTree = Any
+FINGERPRINTED = 1 << 22
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,10 +160,12 @@ class FederatedDataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of who holds which targets, and of the inputs' shapes and types."""
-        digest = hashlib.sha256(repr(jax.tree.map(lambda a: (a.shape, a.dtype), self.x)).encode())
-        for array in (self.offsets, self.y):
-            digest.update(np.ascontiguousarray(array).data)
+        """SHA-256 of who holds which examples; of large inputs, of evenly spaced rows of them."""
+        leaves = [self.offsets, self.y, *(spaced_rows(array) for array in jax.tree.leaves(self.x))]
+        shapes = jax.tree.map(lambda a: (a.shape, str(a.dtype)), (self.x, self.y))
+        digest = hashlib.sha256(repr(shapes).encode())
+        for array in leaves:
+            digest.update(array.tobytes())
         return digest.hexdigest()
 
     def client(self, id: str | int) -> Dataset:
@@ -216,15 +219,17 @@ class FederatedDataset:
         """All examples in one place, without copying, in the order of the clients."""
         return Dataset(self.x, self.y, self.name, self.classes, self.task)
 
-    def stats(self) -> Stats:
+    def stats(self, ignored_class: int | None = None) -> Stats:
         """Who holds what; raises `DataError` for labels outside `0..classes-1`.
 
-        Labels are counted where `classes` is known and every example has one label.
+        Labels are counted where `classes` is known and every example has one label; those of the
+        `ignored_class` of a model are left out.
         """
         counts = None
         if self.classes is not None and self.y.ndim == 1:
-            check_labels(self)
-            counts = count_labels(self.y, self.owner, self.clients, self.classes)
+            check_labels(self, ignored_class)
+            kept = slice(None) if ignored_class is None else self.y != ignored_class
+            counts = count_labels(self.y[kept], self.owner[kept], self.clients, self.classes)
         return Stats(self.name, self.ids, self.sizes, counts)
 
     def place(self, row: int) -> str:
@@ -276,6 +281,12 @@ class FederatedDataset:
             raise DataError(f"{self.name}: offsets fall at client {self.ids[at].item()!r}")
         if self.sizes[at] == 0:
             raise empty_client(self.ids[at].item())
+
+
+def spaced_rows(array: np.ndarray) -> np.ndarray:
+    """At most about `FINGERPRINTED` bytes of `array` `[rows, ...]`: rows spaced evenly."""
+    rows = max(1, FINGERPRINTED * len(array) // max(array.nbytes, 1))
+    return array if rows >= len(array) else array[np.linspace(0, len(array) - 1, rows, dtype=int)]
 
 
 def to_offsets(sizes: np.ndarray) -> np.ndarray:

@@ -18,9 +18,15 @@ class Dirichlet:
 
     Client c draws `q ~ Dir(alpha * p)`, where p is the label distribution of all examples, and then
     its examples by q, without replacement. A class that has run out is dropped from q. All clients
-    hold the same number of examples, give or take one, and every example is dealt; so the last
-    clients get what is left, whatever their q. The smaller `alpha`, the fewer labels a client
-    holds: near 0 one, from about 100 nearly those of `IID`.
+    hold the same number of examples, give or take one, and every example is dealt. The smaller
+    `alpha`, the fewer labels a client holds, down to one.
+
+    Since p sums to 1, `alpha` is the sum of the distribution's parameters over the classes, as in
+    the paper. NIID-Bench and Flower give the parameter of each class: with 10 classes, their 0.1 is
+    an `alpha` of 1, and it takes an `alpha` of 1000 and more to come near `IID`.
+
+    Clients draw one after another, as in the paper, so the last get what is left, whatever their
+    q: with few clients, expect the last one's labels to be uneven at any `alpha`.
     """
 
     alpha: float = 0.1
