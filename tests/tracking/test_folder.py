@@ -86,6 +86,32 @@ def test_reading_something_else_says_so(tmp_path):
         read_record(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("summary.json", "[]"),
+        ("environment.json", "null"),
+        ("partition.json", "3"),
+        ("metrics.jsonl", "[]\n"),
+        ("metrics.jsonl", "{}\n"),
+    ],
+)
+def test_damaged_file_is_one_message(tmp_path, clients, softmax, file, content):
+    train(softmax, clients, tmp_path / "r", rounds=1)
+    (tmp_path / "r" / file).write_text(content)
+    with pytest.raises(RunError, match="damaged"):
+        read_record(tmp_path / "r")
+
+
+def test_killed_run_has_the_summary_that_its_rounds_tell(tmp_path, clients, softmax, digits):
+    train(softmax, clients, tmp_path / "r", test=digits.test)
+    whole = read_record(tmp_path / "r")["summary"]
+    (tmp_path / "r" / "summary.json").unlink()
+    told = read_record(tmp_path / "r")["summary"]
+    assert told == {key: whole[key] for key in told}
+    assert {"algorithm", "rounds", "test_accuracy", "seconds_per_round"} <= told.keys()
+
+
 def test_run_that_goes_on_in_another_folder_leaves_others_alone(tmp_path, clients, softmax):
     for name in ("a", "b"):
         train(softmax, clients, tmp_path / name)

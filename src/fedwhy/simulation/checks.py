@@ -1,30 +1,39 @@
 """What is checked before a round runs: that model, data and algorithm fit each other."""
 
+import logging
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from fedwhy.data import Batching, Dataset, FederatedDataset, check_values
+from fedwhy.data import Batching, Dataset, FederatedDataset, check_labels, check_values
 from fedwhy.errors import DataError, ModelError
-from fedwhy.models import Model, Weights
+from fedwhy.models import Metric, Model, Weights
+
+log = logging.getLogger("fedwhy")
+
+# Losses that measure distances: of class numbers, they measure nothing.
+DISTANCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
 
 
 def check_fit(model: Model, weights: Weights, data: Dataset | FederatedDataset) -> None:
     """Raises `DataError` for unusable values, `ModelError` where the outputs do not fit `data`."""
-    check_values(data)
+    check_values(data, model.ignored_class)
     x, y = example(data)
     try:
         output, _ = jax.eval_shape(lambda w, x: model.apply(*w, x, None, False), weights, x)
         loss = jax.eval_shape(model.loss, output, y)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # Whatever the user's own layers and losses raise.
         raise ModelError(
             f"the model does not take the examples of {data.name!r}: "
-            f"x is {shapes(x)}, y is {shapes(y)} (one batch); {error}"
+            f"x is {shapes(x)}, y is {shapes(y)} (one batch); {message(error)}"
         ) from error
-    if model.classes_from_output and data.classes is not None:
+    if model.classes_from_output:
         outputs = jax.tree.leaves(output)[0].shape[-1]
-        if outputs != data.classes:
+        if data.classes is None and data.y.dtype.kind in "iu":
+            check_labels(data, model.ignored_class, outputs)
+        if data.classes is not None and outputs != data.classes:
             raise ModelError(
                 f"the model has {outputs} outputs, but {data.name!r} has {data.classes} classes; "
                 f"give its last layer {data.classes} outputs"
@@ -34,6 +43,92 @@ def check_fit(model: Model, weights: Weights, data: Dataset | FederatedDataset) 
             f"the loss must give one value per example, expected shape [2] for a batch of 2, "
             f"given {list(loss.shape)}"
         )
+
+    for name, metric in model.metrics.items():
+        check_metric(name, metric, output, y)
+
+
+def check_metric(name: str, metric: Metric, output: Any, y: Any) -> None:
+    """Raises `ModelError` where a metric cannot be measured on outputs and targets so shaped."""
+    try:
+        measured = jax.eval_shape(metric.measure, output, y)
+        zero = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, metric.zero))
+        total = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], jnp.float32), measured)
+        result = jax.eval_shape(metric.finalize, total, jax.ShapeDtypeStruct((), jnp.float32))
+        fits = jax.tree.map(lambda a, z: a.shape == (2, *z.shape), measured, zero)
+    except Exception as error:  # Whatever the user's own metric raises.
+        raise ModelError(
+            f'the metric "{name}" cannot be measured: outputs are {shapes(output)}, targets '
+            f"{shapes(y)} (one batch); {message(error)}"
+        ) from error
+    if not jax.tree.all(fits) or result.shape != ():
+        raise ModelError(
+            f'the metric "{name}" must measure arrays [batch, ...] shaped as its zero, and finish '
+            f"as one number; it measured {shapes(measured)} and finished as {shapes(result)}"
+        )
+
+
+def check_scoring(model: Model, weights: Weights, clients: FederatedDataset) -> None:
+    """Raises `ModelError` where the loss of one example depends on the others of its batch.
+
+    It is so where outputs `[batch, 1]` meet targets `[batch]` and the loss averages the last axis
+    of what they broadcast to: its shape tells nothing. Warns where outputs and loss, or loss and
+    labels, do not seem to be made for each other.
+    """
+    warn_of_misfits(model, clients)
+    x, _ = example(clients)
+    output, _ = jax.eval_shape(lambda w, x: model.apply(*w, x, None, False), weights, x)
+    differs = (clients.y != clients.y[0]).reshape(len(clients), -1).any(axis=1)
+    other = int(np.argmax(differs))  # 0 where all targets are alike: then none can tell.
+    loss = jax.jit(model.loss)
+    # Between 0 and 1, outputs suit as probabilities, logits and predictions alike.
+    first, second = (
+        loss(jax.tree.map(lambda a, b=b: ramp(a, b), output), clients.y[[0, row]])[0]
+        for b, row in ((0.1, 0), (0.4, other))
+    )
+    if np.isfinite(first) and not np.isclose(first, second, rtol=1e-3):
+        raise ModelError(
+            "the loss of an example changes with the other examples of its batch: outputs are "
+            f"{shapes(output)}, targets {shapes(example(clients)[1])}. Give output and target the "
+            "same shape, and let the loss treat every example alone"
+        )
+
+
+def ramp(spec: jax.ShapeDtypeStruct, second: float) -> jax.Array:
+    """Made-up outputs for two examples; `second` changes those of the second one only."""
+    if spec.shape[:1] != (2,) or not jnp.issubdtype(spec.dtype, np.floating):
+        return jnp.zeros(spec.shape, spec.dtype)
+    one = np.linspace(0.2, 0.4, int(np.prod(spec.shape[1:]))).reshape(spec.shape[1:])
+    return jnp.asarray(np.stack([one, one + second]), spec.dtype)
+
+
+def warn_of_misfits(model: Model, clients: FederatedDataset) -> None:
+    """Logs a warning where a model trains, but hardly as it was meant to."""
+    known = model.describe(example(clients)[0])
+    activation, logits = known.output_activation, known.from_logits
+    if logits and activation in ("softmax", "sigmoid"):
+        log.warning(
+            "the model ends in %s, but its loss %s takes logits: set from_logits to false at the "
+            "loss (model.from_logits in an experiment file), or leave the activation out",
+            *(activation, known.loss),
+        )
+    if logits is False and activation == "linear":
+        log.warning(
+            "the model ends in no activation, but its loss %s takes probabilities: set "
+            "from_logits to true at the loss (model.from_logits in an experiment file)",
+            known.loss,
+        )
+    if clients.classes is not None and known.loss in DISTANCES:
+        log.warning(
+            "the loss %s measures distances between numbers, but %r has %d classes: choose a model "
+            "or a loss for classes (model.name or model.loss in an experiment file)",
+            *(known.loss, clients.name, clients.classes),
+        )
+
+
+def message(error: Exception) -> str:
+    """What an error says; its type, where it is not one of fedwhy's own."""
+    return str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
 
 
 def check_batches(batching: Batching, clients: FederatedDataset) -> None:

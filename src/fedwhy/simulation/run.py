@@ -1,6 +1,7 @@
 """`Run`: what training gives back."""
 
 import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,12 +47,12 @@ class Run:
     @property
     def test_accuracy(self) -> float | None:
         """The last evaluation's accuracy on the test set; None if there was none."""
-        return self._last("test_accuracy")
+        return last(self.history, "test_accuracy")
 
     @property
     def test_loss(self) -> float | None:
         """The last evaluation's loss on the test set; None if there was none."""
-        return self._last("test_loss")
+        return last(self.history, "test_loss")
 
     def evaluate(self, data: Dataset | FederatedDataset) -> Scores:
         """Loss and metrics of the trained model on `data`."""
@@ -66,11 +67,6 @@ class Run:
 
         `seconds_per_round` is the median without the first round, which compiles.
         """
-        accuracies = [
-            (r["test_accuracy"], r["round"]) for r in self.history if "test_accuracy" in r
-        ]
-        best = max(accuracies, key=lambda pair: (pair[0], -pair[1]), default=(None, None))
-        seconds = [r["seconds"] for r in self.history if "seconds" in r]
         return {
             "algorithm": self.algorithm.name,
             "dataset": self.dataset,
@@ -78,16 +74,30 @@ class Run:
             "clients": self.clients,
             "cohort": self.cohort,
             "seed": self.seed,
-            "test_accuracy": self.test_accuracy,
-            "test_loss": self.test_loss,
-            "best_test_accuracy": best[0],
-            "best_round": best[1],
-            "seconds_per_round": statistics.median(seconds[1:] or seconds) if seconds else None,
+            **results(self.history),
             "parameters": trees.size(self.weights.params),
             "stopped": self.stopped,
             "interrupted": self.interrupted,
             "diverged": self.diverged,
         }
 
-    def _last(self, name: str) -> float | None:
-        return next((r[name] for r in reversed(self.history) if name in r), None)
+
+def results(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The part of a run's summary that its history tells; None for what was not measured."""
+    accuracies = [
+        (accuracy, r["round"]) for r in history if (accuracy := r.get("test_accuracy")) is not None
+    ]
+    best = max(accuracies, key=lambda pair: (pair[0], -pair[1]), default=(None, None))
+    seconds = [r["seconds"] for r in history if "seconds" in r]
+    return {
+        "test_accuracy": last(history, "test_accuracy"),
+        "test_loss": last(history, "test_loss"),
+        "best_test_accuracy": best[0],
+        "best_round": best[1],
+        "seconds_per_round": statistics.median(seconds[1:] or seconds) if seconds else None,
+    }
+
+
+def last(history: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """The newest value of `name`; None where no record has it."""
+    return next((r[name] for r in reversed(history) if name in r), None)

@@ -21,7 +21,13 @@ from fedwhy.errors import ParameterError, whole_number
 from fedwhy.models import Model, Weights
 from fedwhy.simulation import checkpoints
 from fedwhy.simulation.callbacks import Callback, Training
-from fedwhy.simulation.checks import check_batches, check_fit, check_same_kind, example
+from fedwhy.simulation.checks import (
+    check_batches,
+    check_fit,
+    check_same_kind,
+    check_scoring,
+    example,
+)
 from fedwhy.simulation.evaluation import Evaluator, scores
 from fedwhy.simulation.progress import Progress
 from fedwhy.simulation.run import Run
@@ -61,6 +67,8 @@ def train(
     - of evaluation: `test_loss`, `test_accuracy`, `clients_loss`, `clients_accuracy` (weighted by
       examples), `clients_loss_unweighted`, `clients_accuracy_unweighted` (every client alike).
 
+    Losses are those of the examples alone, without what weight regularisers add in training.
+
     Raises `ParameterError`, `DataError`, `ModelError` or `CheckpointError` before anything runs
     where something does not fit.
     """
@@ -73,6 +81,7 @@ def train(
     key = jax.random.fold_in(jax.random.key(seed), 0)  # Rounds fold in 1, 2, ...
     weights = model.init(key, example(clients)[0])
     check_fit(model, weights, clients)
+    check_scoring(model, weights, clients)
     check_batches(algorithm.client.batching, clients)
     evaluators: dict[str, Evaluator] = {}
     for name, data in (("test", test), ("clients", test_clients)):

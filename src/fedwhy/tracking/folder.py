@@ -24,8 +24,10 @@ from safetensors.numpy import save as dump_arrays
 
 from fedwhy.errors import RunError, whole_number
 from fedwhy.report import render
+from fedwhy.report.facts import table
 from fedwhy.simulation import Callback, Checkpoint, Run, Training, checkpoints
 from fedwhy.simulation.files import replace_file
+from fedwhy.simulation.run import results
 from fedwhy.tracking.toml import dump_toml
 
 Settings = dict[str, dict[str, Any]]
@@ -37,9 +39,10 @@ class RunFolder(Callback):
     A checkpoint is written before the first round, every `checkpoint_every` rounds and at the end.
     `settings` is the resolved experiment as tables of values, and `modules` the folder in which
     Python finds the user's modules that it names; without `settings` the folder tells what `train`
-    knows. With `numbered`, the folder is the first of `path-001`, `path-002`, ... that is not
-    there. Nothing is created before everything was checked. Raises `RunError` where the folder
-    cannot be written, or holds anything, unless the run goes on from there (`resume=path`).
+    knows, and only Python can resume the run. With `numbered`, the folder is the first of
+    `path-001`, `path-002`, ... that is not there. Nothing is created before everything was
+    checked. Raises `RunError` where the folder cannot be written, or holds anything, unless the
+    run goes on from there (`resume=path`).
     """
 
     def __init__(
@@ -70,7 +73,8 @@ class RunFolder(Callback):
             settings = self.settings or known_settings(training)
             replace_file(self.path / "experiment.toml", dump_toml(settings))
             write_json(self.path / "environment.json", environment(training, self.modules))
-            write_json(self.path / "partition.json", training.clients.stats().to_dict())
+            stats = training.clients.stats(training.algorithm.model.ignored_class)
+            write_json(self.path / "partition.json", stats.to_dict())
             self._write_metrics(training)
             if not self._resumed(training):
                 self._write_checkpoint(training)
@@ -124,20 +128,52 @@ def read_record(path: str | Path) -> dict[str, Any]:
             raise RunError(f"{folder} is not a run folder: {name}: {error.strerror}") from error
 
     try:
+        settings = tomllib.loads(text("experiment.toml"))
+        partition = read_object(text("partition.json"))
         # A run that was killed may have left its last line half-written.
-        rounds = [json.loads(line) for line in text("metrics.jsonl").split("\n")[:-1]]
-        summary = json.loads(text("summary.json")) if (folder / "summary.json").exists() else {}
+        rounds = [read_object(line) for line in text("metrics.jsonl").split("\n")[:-1]]
+        if any(not isinstance(record.get("round"), int) for record in rounds):
+            raise ValueError("metrics.jsonl has a line without its round")
+        if (folder / "summary.json").exists():
+            summary = read_object(text("summary.json"))
+        else:
+            summary = known_summary(settings, partition, rounds)
         return {
             "name": folder.resolve().name,
-            "settings": tomllib.loads(text("experiment.toml")),
-            "environment": json.loads(text("environment.json")),
-            "partition": json.loads(text("partition.json")),
+            "settings": settings,
+            "environment": read_object(text("environment.json")),
+            "partition": partition,
             "rounds": rounds,
             "recall": summary.pop("recall", None),
             "summary": summary,
         }
     except ValueError as error:
         raise RunError(f"{folder}: a file of the run folder is damaged: {error}") from error
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """A JSON object; raises `ValueError` for any other JSON."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, found {text.strip()[:40]!r}")
+    return value
+
+
+def known_summary(
+    settings: Settings, partition: dict[str, Any], rounds: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The summary of a run that was killed before it wrote one, as far as its files tell."""
+    train = table(settings, "train")
+    cohort = rounds[-1].get("clients") if len(rounds) > 1 else train.get("cohort")
+    return {
+        "algorithm": table(settings, "algorithm").get("name"),
+        "dataset": partition.get("name"),
+        "rounds": rounds[-1]["round"] if rounds else 0,
+        "clients": len(partition.get("sizes") or ()) or None,
+        "cohort": cohort if isinstance(cohort, int) else None,
+        "seed": train.get("seed"),
+        **results(rounds),
+    }
 
 
 def make_numbered(path: Path) -> Path:
@@ -181,6 +217,8 @@ def recall(training: Training, run: Run) -> dict[str, Any] | None:
         return None
     truth = np.asarray(test.y).ravel()
     guess = np.argmax(run.predict(test.x), axis=-1).ravel()
+    if (ignored := run.algorithm.model.ignored_class) is not None:
+        truth, guess = truth[truth != ignored], guess[truth != ignored]
     support = np.bincount(truth, minlength=test.classes)
     hits = np.bincount(truth[guess == truth], minlength=test.classes)
     return {
@@ -191,9 +229,10 @@ def recall(training: Training, run: Run) -> dict[str, Any] | None:
 
 
 def known_settings(training: Training) -> Settings:
-    """What `train` itself knows of the settings."""
+    """What `train` itself knows of the settings, marked as too little to repeat the run."""
     batching = training.algorithm.client.batching
     return {
+        "run": {"started_from": "Python"},
         "algorithm": {"name": training.algorithm.name},
         "data": {"name": training.clients.name},
         "client": {
