@@ -143,6 +143,20 @@ def empty():
 
 def missing_file():
     return np.load("nowhere.npz")
+
+def arrays():
+    digits = fw.load("digits")
+    return digits.train.x, digits.train.y, digits.test.x, digits.test.y
+
+def nothing():
+    print("hello from the user's module")
+
+def leave():
+    raise SystemExit(1)
+
+def probabilities():
+    import keras
+    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
 """
 
 
@@ -190,7 +204,7 @@ BAD = {
     ),
     "outputs that do not match the classes": (
         '[model]\nname = "mlp"\nclasses = 7',
-        "the model has 7 outputs, but 'digits' has 10 classes",
+        "bad.toml:2: model.name: the model has 7 outputs, but 'digits' has 10 classes",
     ),
     "labels out of range": ('[data]\npython = "own:labels"\n[train]\ncohort = 2', "label 10"),
     "an empty client": (
@@ -216,7 +230,30 @@ BAD = {
         '[algorithm]\nname = "fedprox"\nmu = -1.0',
         "bad.toml:3: algorithm.mu: expected a finite number >= 0, given -1.0",
     ),
-    "both epochs and steps": ("[client]\nepochs = 1\nsteps = 2", "bad.toml:"),
+    "both epochs and steps": (
+        "[client]\nepochs = 1\nsteps = 2",
+        "bad.toml:3: client.steps: give either client.epochs or client.steps",
+    ),
+    "two models": (
+        '[model]\nname = "mlp"\nkeras = "own:keras_model"',
+        "bad.toml:3: model.keras: give either model.name or model.keras",
+    ),
+    "a function that returns no model": (
+        '[model]\nkeras = "own:nothing"',
+        "bad.toml:2: model.keras: build() must return a keras.Model, but returned NoneType",
+    ),
+    "images that are too small": (
+        '[model]\nname = "lenet"',
+        "bad.toml:2: model.name: lenet needs images of at least 16x16",
+    ),
+    "arrays instead of a dataset": (
+        '[data]\npython = "own:arrays"\n[train]\ncohort = 2',
+        "given a tuple of 4 (ndarray, ndarray, ndarray, ndarray)",
+    ),
+    "a module that exits": (
+        '[data]\npython = "own:leave"\n[train]\ncohort = 2',
+        "bad.toml:2: data.python: own:leave failed at",
+    ),
     "an unknown module": ('[model]\nkeras = "nothing:build"', "bad.toml:2: model.keras: "),
     "more clients than examples": (
         "[partition]\nclients = 5000",
@@ -300,6 +337,61 @@ def test_resumed_run_finds_the_users_own_modules(fedwhy, tmp_path, monkeypatch):
     sys.path.remove(str(tmp_path / "mine"))
     result = fedwhy("run", "--json", "--resume", "elsewhere/r", *sets("train.rounds=2"))
     assert json.loads(result.stdout)["rounds"] == 2
+
+
+def test_alternatives_are_chosen_anew(fedwhy, tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "my.toml").write_text(
+        '[data]\npython = "own:central"\n[model]\nkeras = "own:keras_model"\n'
+        "from_logits = true\n[partition]\nclients = 5\n[train]\nrounds = 1\ncohort = 1\n"
+    )
+    changes = ("model.name=softmax", "data.name=digits")
+    folder = json.loads(fedwhy("run", "my.toml", "--json", *sets(*changes)).stdout)["run"]
+    settings = tomllib.loads((tmp_path / folder / "experiment.toml").read_text())
+    assert (settings["model"], settings["data"]) == ({"name": "softmax"}, {"name": "digits"})
+    fedwhy("run", "my.toml", *sets("model.python=own:plain_model"))
+
+
+def test_run_from_python_is_left_to_python(fedwhy, softmax, digits):
+    import optax
+
+    import fedwhy as fw
+
+    clients = fw.partition(digits.train, fw.IID(), clients=5)
+    algorithm = fw.fedavg(softmax, fw.LocalSGD(optax.sgd(0.1)))
+    options = {"cohort": 2, "progress": False, "callbacks": [fw.RunFolder("r")]}
+    fw.train(algorithm, clients, rounds=1, **options)
+    for command in (("--resume", "r"), ("r/experiment.toml",)):
+        assert "started from Python" in fedwhy("run", *command, code=2).stderr
+    assert fw.train(algorithm, clients, rounds=2, resume="r", **options).rounds == 2
+    assert "reached" in fedwhy("report", "r").stdout
+
+
+def test_json_stands_alone_on_standard_output(fedwhy, tmp_path):
+    (tmp_path / "own.py").write_text(OWN + "\nprint('hello from the module')\n")
+    (tmp_path / "my.toml").write_text('\ufeff[data]\npython = "own:data"\n')
+    changes = sets("train.rounds=1", "train.cohort=2", "model.name=softmax")
+    result = fedwhy("run", "my.toml", "--json", *changes)
+    assert json.loads(result.stdout)["rounds"] == 1
+    assert "hello from the module" in result.stderr
+
+
+def test_softmax_before_a_loss_of_logits_is_warned_of(fedwhy, tmp_path, caplog):
+    (tmp_path / "own.py").write_text(OWN)
+    changes = ("model.keras=own:probabilities", "train.rounds=1")
+    (tmp_path / "my.toml").write_text("")
+    fedwhy("run", "my.toml", *sets(*changes))
+    assert "set from_logits to false" in caplog.text
+    caplog.clear()
+    fedwhy("run", "my.toml", *sets(*changes, "model.from_logits=false"))
+    assert caplog.text == ""
+
+
+def test_page_in_a_wrong_place_is_refused(fedwhy):
+    fedwhy("run", *sets(*QUICK), "--out", "r")
+    assert "--out: . is a folder" in fedwhy("compare", "r", "r", "--out", ".", code=2).stderr
+    result = fedwhy("compare", "r", "r", "--out", "missing/c.html", code=2)
+    assert "--out: there is no folder missing for missing/c.html" in result.stderr
 
 
 def test_resume_with_other_settings_is_refused(fedwhy):

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,9 +50,10 @@ def run(
     if resume and (file or out):
         raise ParameterError("--resume", "takes no FILE and no --out: the run folder holds both")
     path = resume / "experiment.toml" if resume else file
-    experiment = Experiment.read(path, changes or [])
-    run_folder = experiment.folder(resume or out)
-    result = experiment.run(run_folder, resume=resume is not None)
+    with users_prints(as_json):
+        experiment = Experiment.read(path, changes or [])
+        run_folder = experiment.folder(resume or out)
+        result = experiment.run(run_folder, resume=resume is not None)
     folder = run_folder.path
     report = folder / "report.html"
     if as_json:
@@ -74,7 +76,7 @@ def report(
 ) -> None:
     """Write the report page of a run folder anew."""
     record = read_record(run)
-    page = out or run / "report.html"
+    page = checked_page(out or run / "report.html")
     replace_file(page, render(record))
     print(sentence(record))
     print(f"Report: {page.resolve()}")
@@ -88,7 +90,7 @@ def compare(
 ) -> None:
     """Show runs side by side: their numbers here, their curves on a page."""
     records = [read_record(run) for run in runs]
-    replace_file(out, render_comparison(records))
+    replace_file(checked_page(out), render_comparison(records))
     if as_json:
         rows = [{"run": str(run), **r["summary"]} for run, r in zip(runs, records, strict=True)]
         print_json({"runs": rows, "report": str(out)})
@@ -107,8 +109,10 @@ def partition(
     as_json: AsJson = False,
 ) -> None:
     """Show who holds which examples and labels in an experiment."""
-    experiment = Experiment.read(file, changes or [])
-    clients, _ = experiment.data
+    checked_page(out)
+    with users_prints(as_json):
+        experiment = Experiment.read(file, changes or [])
+        clients, _ = experiment.data
     stats = clients.stats()
     record = {"name": clients.name, "settings": experiment.settings, "partition": stats.to_dict()}
     replace_file(out, render_partition(record))
@@ -142,6 +146,20 @@ def list_(
         ("name", "summary", "keys"),
         [[e["name"], e["summary"], ", ".join(e["parameters"])] for e in entries],
     )
+
+
+def checked_page(path: Path) -> Path:
+    """`path`, where a page can be written; raises `ParameterError` for a folder, or in none."""
+    if path.is_dir():
+        raise ParameterError("--out", f"{path} is a folder; name a page, such as {path / 'a.html'}")
+    if not path.parent.is_dir():
+        raise ParameterError("--out", f"there is no folder {path.parent} for {path}; make it first")
+    return path
+
+
+def users_prints(as_json: bool) -> AbstractContextManager[Any]:
+    """Within it, with `--json`, what the user's modules print goes to standard error."""
+    return redirect_stdout(sys.stderr) if as_json else nullcontext()
 
 
 def print_json(value: dict[str, Any]) -> None:

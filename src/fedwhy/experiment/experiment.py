@@ -98,17 +98,19 @@ class Experiment:
         else:
             with self.file.blame("data"):
                 source = load(**self.settings["data"])
-        if isinstance(source, Source):
+        if isinstance(source, Source) and all(isinstance(part, Dataset) for part in source):
             return self._dealt(source.train), source.test
-        if "partition" in self.tables:
-            raise self.file.error("partition", "the data already has clients; leave this table out")
-        clients, test = source if isinstance(source, tuple) else (source, None)
+        pair = source if isinstance(source, tuple) and len(source) == 2 else (source, None)
+        clients, test = pair
         if not isinstance(clients, FederatedDataset) or not isinstance(test, Dataset | None):
             raise self.file.error(
                 "data.python",
-                "expected a FederatedDataset, a pair (FederatedDataset, Dataset) or a Source, "
-                f"given {type(source).__name__}",
+                "expected a FederatedDataset, a pair (FederatedDataset, Dataset) of clients and "
+                "test set, or fw.Source(fw.Dataset(x, y, classes=...), fw.Dataset(...)) of train "
+                f"and test set, given {described(source)}",
             )
+        if "partition" in self.tables:
+            raise self.file.error("partition", "the data already has clients; leave this table out")
         return clients, test
 
     def _dealt(self, dataset: Dataset) -> FederatedDataset:
@@ -148,9 +150,9 @@ class Experiment:
             loss = as_loss(table.loss)
         except ModelError as error:
             raise self.file.error("model.loss", str(error)) from error
-        config = loss.get_config()
-        if "from_logits" in config:
-            loss = type(loss).from_config(config | {"from_logits": table.from_logits})
+        if hasattr(loss, "from_logits"):
+            config = loss.get_config() | {"from_logits": table.from_logits}
+            loss = type(loss).from_config(config)
         return Model.from_keras(lambda: self._call("model.keras", table.keras), loss)
 
     @cached_property
@@ -254,10 +256,18 @@ class Experiment:
             return getattr(importlib.import_module(module), name)()
         except FedwhyError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # A script may call sys.exit when imported.
             last = traceback.extract_tb(error.__traceback__)[-1]
             raise self.file.error(
                 key,
                 f"{target} failed at {last.filename}:{last.lineno}: "
                 f"{type(error).__name__}: {error}",
             ) from error
+
+
+def described(value: Any) -> str:
+    """What the user's function gave, by its type; the members of a tuple by theirs."""
+    if not isinstance(value, tuple):
+        return type(value).__name__
+    members = ", ".join(type(member).__name__ for member in value)
+    return f"a {type(value).__name__} of {len(value)} ({members})"

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fedwhy.errors import ExperimentError, ParameterError, suggest
+from fedwhy.errors import ExperimentError, ModelError, ParameterError, suggest
 
 log = logging.getLogger("fedwhy")
 
@@ -21,10 +21,21 @@ TABLES = ("data", "partition", "model", "algorithm", "client", "server", "train"
 
 SET = "--set"
 
-# Keys of other tables (and `server.optimizer`) that decide which keys a table has.
-CHOICES = {"client": ("algorithm.name",), "server": ("algorithm.name", "server.optimizer")}
-# Keys of which only one is given: the one that `--set` gives takes the other's place.
-EITHER = {"client.steps": "epochs", "client.epochs": "steps"}
+# Keys of which only one is given: the one that `--set` gives takes the others' place.
+EITHER = {
+    "data": ("name", "python"),
+    "model": ("name", "keras", "python"),
+    "client": ("epochs", "steps"),
+}
+# Keys that decide which keys a table has.
+CHOICES = {
+    "data": ("data.name", "data.python"),
+    "partition": ("partition.name",),
+    "model": ("model.name", "model.keras", "model.python"),
+    "algorithm": ("algorithm.name",),
+    "client": ("algorithm.name",),
+    "server": ("algorithm.name", "server.optimizer"),
+}
 
 EXPECTED = {
     "float_type": "a number",
@@ -69,8 +80,14 @@ class ExperimentFile:
     def parse(self, table: str, schema: type[Table]) -> Table:
         """The table, typed by `schema`; raises `ExperimentError` naming the first key at fault."""
         self._leave_behind(table, schema)
+        values = self.tables.get(table, {})
+        first, *others = [key for key in EITHER.get(table, ()) if key in values] or [None]
+        if others:
+            raise self.error(
+                f"{table}.{others[0]}", f"give either {table}.{first} or {table}.{others[0]}"
+            )
         try:
-            return schema.model_validate(self.tables.get(table, {}))
+            return schema.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
         key, given = str(first["loc"][0]), first["input"]
@@ -87,7 +104,7 @@ class ExperimentFile:
 
     def _leave_behind(self, table: str, schema: type[Table]) -> None:
         """Drops the file's keys of another thing where a `--set` has chosen the thing anew."""
-        choices = (f"{table}.name", *CHOICES.get(table, ()))
+        choices = CHOICES.get(table, ())
         changed = next((choice for choice in choices if self.places.get(choice) == SET), None)
         if changed is None:
             return
@@ -99,11 +116,17 @@ class ExperimentFile:
 
     @contextmanager
     def blame(self, *tables: str) -> Iterator[None]:
-        """Within it, a `ParameterError` becomes one about the key that gave the parameter."""
+        """Within it, a `ParameterError` becomes one about the key that gave the parameter.
+
+        A `ModelError` becomes one about the key that gave the model.
+        """
         try:
             yield
         except ExperimentError:
             raise
+        except ModelError as error:
+            key = next((k for k in CHOICES["model"] if k in self.places), "model")
+            raise self.error(key, str(error)) from error
         except ParameterError as error:
             keys = [f"{table}.{error.parameter}" for table in tables]
             key = next((k for k in keys if k in self.places), keys[0])
@@ -113,7 +136,8 @@ class ExperimentFile:
 def read_experiment(path: str | Path | None, changes: Sequence[str] = ()) -> ExperimentFile:
     """Reads `path`, or the embedded experiment if None, and applies `table.key=value` changes.
 
-    Raises `ExperimentError` for a file that cannot be read, is not TOML, or has unknown tables.
+    Raises `ExperimentError` for a file that cannot be read, is not TOML, or has unknown tables,
+    and for the settings of a run that was started from Python, which do not tell all of it.
     """
     if path is None:
         name, folder = "default.toml (embedded)", Path()
@@ -122,7 +146,7 @@ def read_experiment(path: str | Path | None, changes: Sequence[str] = ()) -> Exp
     else:
         name, folder = str(path), modules_folder(Path(path))
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = Path(path).read_text(encoding="utf-8-sig")  # Some editors write a mark first.
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise ExperimentError(name, f"cannot be read: {reason}") from error
@@ -131,6 +155,12 @@ def read_experiment(path: str | Path | None, changes: Sequence[str] = ()) -> Exp
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError(name, f"is not valid TOML: {error}") from error
     file = ExperimentFile(name, tables, dict(find_places(name, text)), folder)
+    if "run" in tables:
+        raise file.error(
+            "run",
+            "this run was started from Python, and this file does not tell all of it: its model, "
+            "data and optimizers are there; go on with fw.train(..., resume=...)",
+        )
     for change in changes:
         apply_change(file, change)
     for table, values in tables.items():
@@ -146,8 +176,8 @@ def modules_folder(path: Path) -> Path:
     parent = path.resolve().parent
     try:
         environment = json.loads((parent / "environment.json").read_text(encoding="utf-8"))
-        return Path(environment.get("modules") or parent)
-    except (OSError, ValueError):  # No run folder.
+        return Path(environment["modules"] or parent)
+    except (OSError, ValueError, LookupError, TypeError):  # No run folder, or a damaged one.
         return parent
 
 
@@ -165,9 +195,11 @@ def apply_change(file: ExperimentFile, change: str) -> None:
     file.places[f"{table}.{key}"] = SET
     if isinstance(values := file.tables.setdefault(table, {}), dict):
         values[key] = value
-        other = EITHER.get(f"{table}.{key}")
-        if other and file.places.get(f"{table}.{other}") != SET:
-            values.pop(other, None)
+        either = EITHER.get(table, ())
+        for other in either if key in either else ():
+            if file.places.get(f"{table}.{other}") != SET:
+                values.pop(other, None)
+                file.places.pop(f"{table}.{other}", None)
 
 
 def find_places(name: str, text: str) -> Iterator[tuple[str, str]]:

@@ -112,6 +112,8 @@ def checkpoints(folder: Path) -> list[Path]:
 def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Manifest and arrays of one checkpoint; raises `ValueError` where a checksum is wrong."""
     manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    if not isinstance(manifest, dict):
+        raise ValueError(f"{MANIFEST} holds no JSON object")
     if manifest.pop("manifest_sha256") != digest(manifest):
         raise ValueError(f"{MANIFEST} does not match its checksum")
     arrays = (path / ARRAYS).read_bytes()
