@@ -7,8 +7,13 @@ import numpy as np
 import optax
 
 import fedwhy as fw
-from fedwhy.algorithms import fedavg
+from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, fedavg
+from fedwhy.data import PARTITIONS
+from fedwhy.experiment import tables
+from fedwhy.models import ZOO
+from fedwhy.tracking.toml import dump_value
 
+DEFAULT = re.compile(r"^\| `(\w+\.\w+)` \| (.*?) \|", re.MULTILINE)
 DOCS = Path(__file__).parent.parent / "docs"
 
 
@@ -32,3 +37,39 @@ def test_the_worked_algorithm_trains_and_does_what_its_formula_says(quadratics, 
 
     exec(usage, names)
     assert names["run"].test_accuracy > 0.5
+
+
+def test_own_data_and_models_train_as_the_page_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in code_blocks("own_data_and_models.md"):
+        exec(block, names)
+    assert names["same"].clients == 3 and names["dealt"].clients == 10
+    assert min(names["run"].test_accuracy, names["flax_run"].test_accuracy) > 0.6
+    np.testing.assert_allclose(names["again"], names["logits"], atol=1e-5)
+
+
+def test_every_key_of_an_experiment_file_is_listed_with_its_default():
+    schemas = [
+        *(("data", table) for table in (tables.NamedData, tables.OwnData)),
+        *(("partition", tables.partition_table(name)) for name in PARTITIONS),
+        *(("model", table) for table in (tables.KerasModel, tables.OwnModel)),
+        *(("model", tables.zoo_table(name)) for name in ZOO),
+        *(("algorithm", tables.algorithm_table(name)) for name in ALGORITHMS),
+        *(("client", tables.client_table(name)) for name in ALGORITHMS),
+        *(("server", tables.server_table(a, o)) for a in ALGORITHMS for o in SERVER_OPTIMIZERS),
+        ("train", tables.Train),
+    ]
+    expected: dict[str, set[str]] = {}
+    for table, schema in schemas:
+        for key, field in schema.model_fields.items():
+            unset = "required" if field.is_required() else "unset"
+            value = None if field.is_required() else field.default
+            text = unset if value is None else f"`{dump_value(value)}`"
+            expected.setdefault(f"{table}.{key}", set()).add(text)
+    listed = DEFAULT.findall((DOCS / "experiment_file.md").read_text())
+    assert {key: set(re.split(", | or ", text)) for key, text in listed} == {
+        # A list of numbers is one default.
+        key: {part for text in texts for part in re.split(", | or ", text)}
+        for key, texts in expected.items()
+    }
