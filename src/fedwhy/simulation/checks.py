@@ -17,8 +17,11 @@ log = logging.getLogger("fedwhy")
 DISTANCES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
 
 
-def check_fit(model: Model, weights: Weights, data: Dataset | FederatedDataset) -> None:
-    """Raises `DataError` for unusable values, `ModelError` where the outputs do not fit `data`."""
+def check_fit(model: Model, weights: Weights, data: Dataset | FederatedDataset) -> Any:
+    """Returns the shapes of the model's outputs for two examples of `data`.
+
+    Raises `DataError` for unusable values, `ModelError` where the outputs do not fit `data`.
+    """
     check_values(data, model.ignored_class)
     x, y = example(data)
     try:
@@ -46,6 +49,7 @@ def check_fit(model: Model, weights: Weights, data: Dataset | FederatedDataset) 
 
     for name, metric in model.metrics.items():
         check_metric(name, metric, output, y)
+    return output
 
 
 def check_metric(name: str, metric: Metric, output: Any, y: Any) -> None:
@@ -68,16 +72,14 @@ def check_metric(name: str, metric: Metric, output: Any, y: Any) -> None:
         )
 
 
-def check_scoring(model: Model, weights: Weights, clients: FederatedDataset) -> None:
+def check_scoring(model: Model, output: Any, clients: FederatedDataset) -> None:
     """Raises `ModelError` where the loss of one example depends on the others of its batch.
 
-    It is so where outputs `[batch, 1]` meet targets `[batch]` and the loss averages the last axis
-    of what they broadcast to: its shape tells nothing. Warns where outputs and loss, or loss and
-    labels, do not seem to be made for each other.
+    `output` is as `check_fit` returns it. The loss is so where outputs `[batch, 1]` meet targets
+    `[batch]` and it averages the last axis of what they broadcast to: its shape tells nothing.
+    Warns where outputs and loss, or loss and labels, do not seem to be made for each other.
     """
     warn_of_misfits(model, clients)
-    x, _ = example(clients)
-    output, _ = jax.eval_shape(lambda w, x: model.apply(*w, x, None, False), weights, x)
     differs = (clients.y != clients.y[0]).reshape(len(clients), -1).any(axis=1)
     other = int(np.argmax(differs))  # 0 where all targets are alike: then none can tell.
     loss = jax.jit(model.loss)

@@ -80,8 +80,7 @@ def train(
 
     key = jax.random.fold_in(jax.random.key(seed), 0)  # Rounds fold in 1, 2, ...
     weights = model.init(key, example(clients)[0])
-    check_fit(model, weights, clients)
-    check_scoring(model, weights, clients)
+    check_scoring(model, check_fit(model, weights, clients), clients)
     check_batches(algorithm.client.batching, clients)
     evaluators: dict[str, Evaluator] = {}
     for name, data in (("test", test), ("clients", test_clients)):
