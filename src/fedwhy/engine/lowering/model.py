@@ -1,0 +1,36 @@
+"""`lower`: a model whose convolutions and max pools are computed in another way."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+
+from fedwhy.engine.lowering.convolution import convolution
+from fedwhy.engine.lowering.pooling import max_pool
+from fedwhy.engine.lowering.rewrite import Rules, contains, rewritten
+from fedwhy.models import Model, Weights
+
+PyTree = Any
+
+RULES: Rules = {"conv_general_dilated": convolution, "reduce_window_max": max_pool}
+
+
+def lower(model: Model) -> Model:
+    """`model` with the same results, up to rounding, and other operations inside."""
+
+    def apply(params: PyTree, state: PyTree, x: PyTree, key: Any, train: bool):
+        def function(params, state, x, key):
+            return model.apply(params, state, x, key, train)
+
+        return rewritten(function, RULES)(params, state, x, key)
+
+    return replace(model, apply=apply)
+
+
+def has_convolutions(model: Model, weights: Weights, x: PyTree) -> bool:
+    """Whether `model` holds an operation that `lower` changes; `x` `[examples, ...]`."""
+    batch = jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype)), x
+    )
+    traced = jax.make_jaxpr(lambda w, x: model.apply(*w, x, jax.random.key(0), True))
+    return contains(traced(weights, batch).jaxpr, RULES)

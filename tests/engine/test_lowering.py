@@ -1,0 +1,137 @@
+"""Convolutions and pools computed in another way: the same values and gradients as `lax`."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import lax
+
+from fedwhy.engine.lowering.model import RULES
+from fedwhy.engine.lowering.rewrite import contains, rewritten
+
+
+def random(seed, *shape):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), jnp.float32)
+
+
+def assert_same_values_and_gradients(function, *inputs, rtol=1e-4):
+    """Compares `function` with its rewritten form, which must hold no operation of the rules."""
+    other = rewritten(function, RULES)
+    assert not contains(jax.make_jaxpr(other)(*inputs).jaxpr, RULES)
+    value, theirs = jax.jit(function)(*inputs), jax.jit(other)(*inputs)
+    np.testing.assert_allclose(theirs, value, rtol=rtol, atol=rtol * float(jnp.abs(value).max()))
+    weight = random(9, *value.shape)
+    every = tuple(range(len(inputs)))
+    gradients, others = (
+        jax.jit(jax.grad(lambda *a, f=f: jnp.sum(f(*a) * weight), every))(*inputs)
+        for f in (function, other)
+    )
+    for ours, other in zip(gradients, others, strict=True):
+        np.testing.assert_allclose(other, ours, rtol=rtol, atol=rtol * float(jnp.abs(ours).max()))
+
+
+@st.composite
+def convolutions(draw):
+    axes = draw(st.integers(1, 2))
+    groups, inside, times = (draw(st.integers(1, 3)) for _ in range(3))
+    dilation = draw(st.lists(st.integers(1, 2), min_size=axes, max_size=axes))
+    size = draw(st.lists(st.integers(1, 4), min_size=axes, max_size=axes))
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, size, strict=True)]
+    space = [draw(st.integers(r, r + 6)) for r in reach]
+    edge = st.tuples(st.integers(0, 3), st.integers(0, 3))
+    padding = draw(
+        st.sampled_from(["SAME", "VALID"]) | st.lists(edge, min_size=axes, max_size=axes)
+    )
+    options = {
+        "window_strides": draw(st.lists(st.integers(1, 3), min_size=axes, max_size=axes)),
+        "padding": padding,
+        "rhs_dilation": dilation,
+        "feature_group_count": groups,
+    }
+    last = draw(st.booleans())
+    letters = "HW"[:axes]
+    options["dimension_numbers"] = (
+        (f"N{letters}C", f"{letters}IO", f"N{letters}C")
+        if last
+        else (f"NC{letters}", f"OI{letters}", f"NC{letters}")
+    )
+    batch, channels, outputs = draw(st.integers(1, 5)), groups * inside, groups * times
+    x = (batch, *space, channels) if last else (batch, channels, *space)
+    w = (*size, inside, outputs) if last else (outputs, inside, *size)
+    if isinstance(padding, list) and draw(st.booleans()):
+        options["lhs_dilation"] = [2] * axes
+    return options, x, w
+
+
+@settings(max_examples=60, deadline=None)
+@given(convolutions())
+def test_convolution_equals_lax(case):
+    options, x, w = case
+    assert_same_values_and_gradients(
+        lambda x, w: lax.conv_general_dilated(x, w, **options), random(0, *x), random(1, *w)
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    size=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    padding=st.sampled_from(["SAME", "VALID"]),
+    space=st.integers(4, 9),
+)
+def test_max_pool_equals_lax_ties_included(size, stride, padding, space):
+    x = jnp.round(random(0, 2, space, space, 3))  # Few distinct values: many ties.
+
+    def pool(x):
+        window, strides = (1, size, size, 1), (1, stride, stride, 1)
+        return lax.reduce_window(x, -jnp.inf, lax.max, window, strides, padding)
+
+    assert_same_values_and_gradients(pool, x)
+
+
+def test_max_pool_passes_nan_on():
+    x = jnp.zeros((1, 4, 4, 1)).at[0, 1, 1, 0].set(jnp.nan)
+    pool = rewritten(
+        lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID"),
+        RULES,
+    )
+    np.testing.assert_array_equal(jnp.isnan(pool(x)).ravel(), [True, False, False, False])
+
+
+def convolve(x, w):
+    return lax.conv_general_dilated(
+        x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        jax.jit(convolve),
+        jax.checkpoint(convolve),
+        lambda x, w: lax.cond(x.sum() > 0, convolve, lambda x, w: x, x, w),
+        lambda x, w: lax.scan(lambda c, k: (convolve(c, k), 0), x, jnp.stack([w, w / 2]))[0],
+        lambda x, w: jax.vmap(convolve, (None, 0))(x, jnp.stack([w, w / 2])).sum(0),
+    ],
+    ids=["jit", "checkpoint", "cond", "scan", "vmap"],
+)
+def test_convolutions_inside_other_functions_are_found(function):
+    assert_same_values_and_gradients(function, random(0, 2, 5, 5, 3), random(1, 3, 3, 3, 3))
+
+
+def test_rewritten_function_can_be_mapped():
+    x, w = random(0, 4, 2, 5, 5, 3), random(1, 4, 3, 3, 3, 2)
+    gradient = jax.grad(lambda w, x: jnp.sum(jnp.sin(rewritten(convolve, RULES)(x, w))))
+    expected = jax.grad(lambda w, x: jnp.sum(jnp.sin(convolve(x, w))))
+    np.testing.assert_allclose(jax.vmap(gradient)(w, x), jax.vmap(expected)(w, x), atol=2e-4)
+
+
+def test_functions_without_such_operations_are_left_alone():
+    def function(x):
+        return jnp.sin(x) + 1
+
+    assert str(jax.make_jaxpr(rewritten(function, RULES))(1.0)) == str(
+        jax.make_jaxpr(function)(1.0)
+    )
