@@ -3,9 +3,13 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import fedwhy as fw
 from fedwhy.models import Model
+
+settings.register_profile("fedwhy", deadline=None)  # Compiling takes longer than an example may.
+settings.load_profile("fedwhy")
 
 SLOPES = (1.0, 2.0, 4.0, 8.0)
 CENTRES = (0.0, 1.0, -2.0, 3.0)

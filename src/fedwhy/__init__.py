@@ -29,11 +29,14 @@ from fedwhy.data import (
     partition,
 )
 from fedwhy.engine import Engine
+from fedwhy.engine.devices import offer_cores
 from fedwhy.errors import FedwhyError
 from fedwhy.experiment import Experiment
 from fedwhy.models import Model
 from fedwhy.simulation import Callback, EarlyStop, Run, train
 from fedwhy.tracking import RunFolder
+
+offer_cores()  # JAX reads it when it starts, at its first use.
 
 __version__ = "0.1.0"
 

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import sys
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fedwhy.engine.processes import join, launch, launched, leads
 from fedwhy.errors import FedwhyError, ParameterError
 from fedwhy.experiment import Experiment, catalogue
 from fedwhy.report import render, render_comparison, render_partition, sentence
@@ -44,16 +47,29 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
     ] = None,
+    processes: Annotated[
+        int, typer.Option(help="Share the run among so many processes of this machine.", min=1)
+    ] = 1,
+    cluster: Annotated[
+        bool, typer.Option(help="Share the run with the processes that Slurm or MPI has started.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run an experiment; write a run folder with a report."""
     if resume and (file or out):
         raise ParameterError("--resume", "takes no FILE and no --out: the run folder holds both")
+    if processes > 1 and not launched():
+        command = [sys.executable, "-m", "fedwhy", *sys.argv[1:]]
+        raise typer.Exit(launch(command, processes))
+    if processes > 1 or cluster:
+        join()
     path = resume / "experiment.toml" if resume else file
-    with users_prints(as_json):
+    with only_json(as_json):
         experiment = Experiment.read(path, changes or [])
         run_folder = experiment.folder(resume or out)
         result = experiment.run(run_folder, resume=resume is not None)
+    if not leads():
+        return
     folder = run_folder.path
     report = folder / "report.html"
     if as_json:
@@ -110,7 +126,7 @@ def partition(
 ) -> None:
     """Show who holds which examples and labels in an experiment."""
     checked_page(out)
-    with users_prints(as_json):
+    with only_json(as_json):
         experiment = Experiment.read(file, changes or [])
         clients, _ = experiment.data
     stats = clients.stats()
@@ -157,9 +173,24 @@ def checked_page(path: Path) -> Path:
     return path
 
 
-def users_prints(as_json: bool) -> AbstractContextManager[Any]:
-    """Within it, with `--json`, what the user's modules print goes to standard error."""
-    return redirect_stdout(sys.stderr) if as_json else nullcontext()
+@contextmanager
+def only_json(as_json: bool) -> Iterator[None]:
+    """Within it, with `--json`, what others print goes to standard error.
+
+    That is what the user's modules print, and what libraries write past Python (Gloo does).
+    """
+    if not as_json:
+        yield
+        return
+    sys.stdout.flush()
+    output = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(output, 1)
+        os.close(output)
 
 
 def print_json(value: dict[str, Any]) -> None:

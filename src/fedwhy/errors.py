@@ -6,6 +6,7 @@ FedwhyError
 ├── DataError           examples, labels, clients or partitions that cannot be used
 ├── ModelError          a model that cannot be built, or does not fit its data
 ├── PlacementError      a federated computation given the wrong placement, shape or dtype
+├── EngineError         a round that the machine cannot run: too little memory, a lost process
 ├── CheckpointError     a checkpoint that is missing, damaged, or of another experiment
 └── RunError            a run folder that cannot be written or read
 """
@@ -41,6 +42,10 @@ class ModelError(FedwhyError, ValueError):
 
 class PlacementError(FedwhyError, TypeError):
     """A federated computation was given a wrong placement, shape or dtype."""
+
+
+class EngineError(FedwhyError):
+    """A round that the machine cannot run: too little memory, or a process that was lost."""
 
 
 class CheckpointError(FedwhyError):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import fedwhy as fw
 from fedwhy.aggregators import Aggregator, Message
 from fedwhy.data import Batching, FederatedDataset
-from fedwhy.engine import Engine, Rounds, enrol
-from fedwhy.engine.plan import make_plan
+from fedwhy.engine import Engine, Rounds
+from fedwhy.engine.plan import first_shape, make_plan
 from fedwhy.federated import trees
 from fedwhy.models import Weights
 
@@ -33,22 +33,28 @@ def ragged(sizes):
 def test_plan_visits_every_example_of_every_client_once_an_epoch(sizes, lanes, epochs, batch_size):
     data = ragged(sizes)
     cohort = np.arange(len(sizes))
-    plan = make_plan(data, Batching(batch_size=batch_size, epochs=epochs), cohort, lanes, 0, 1)
-    steps = plan.steps
-    visits = np.bincount(steps.rows[steps.mask > 0], minlength=len(data.owner))
-    assert (visits == epochs).all()
+    batching = Batching(batch_size=batch_size, epochs=epochs)
+    shape = first_shape(data.sizes, batching, len(cohort), lanes)
+    plan = make_plan(data, batching, cohort, shape, 0, 1)
+    visits = np.zeros(len(data.owner), int)
     for lane in range(lanes):
-        active = steps.active[:, lane]
-        clients = plan.client[lane][steps.slot[active, lane]]
-        assert (data.owner[steps.rows[active, lane]] == clients[:, None]).all()
-        starts = clients[steps.first[active, lane]]
-        assert len(set(starts)) == len(starts) == steps.last[active, lane].sum()
+        assert plan.begin[lane, 0] == 0 or plan.clients[lane] == 0
+        for slot in range(plan.clients[lane]):
+            client = plan.client[lane, slot]
+            assert plan.examples[lane, slot] == sizes[client]
+            for step in range(plan.begin[lane, slot], plan.begin[lane, slot + 1]):
+                rows = plan.rows[lane, step]
+                assert (data.owner[rows] == client).all()
+                np.add.at(visits, rows[: plan.filled[lane, step]], 1)
+    assert (visits == epochs).all()
+    assert sorted(plan.client[plan.client < len(sizes)]) == list(cohort)
 
 
 def test_lanes_are_nearly_equally_long():
     data = ragged(np.random.default_rng(0).integers(1, 200, 50))
-    plan = make_plan(data, Batching(batch_size=5, epochs=1), np.arange(50), 4, 0, 1)
-    lengths = plan.steps.active.sum(axis=0)
+    batching = Batching(batch_size=5, epochs=1)
+    shape = first_shape(data.sizes, batching, 50, 4)
+    lengths = make_plan(data, batching, np.arange(50), shape, 0, 1).begin[:, -1]
     assert lengths.max() <= 1.05 * lengths.mean()
 
 
@@ -66,34 +72,33 @@ def assert_same(a, b, **tolerance):
         np.testing.assert_allclose(x, y, **tolerance)
 
 
-@pytest.mark.parametrize("lanes", [2, 3, 8])
-def test_result_does_not_depend_on_lanes(clients, softmax, lanes):
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("lanes", [1, 2, 3, 8])
+def test_result_does_not_depend_on_lanes_and_devices(clients, softmax, lanes, devices):
     algorithm = fw.fedavg(softmax, fw.LocalSGD(optax.adam(0.01), epochs=2, batch_size=16))
-    one = train(algorithm, clients, engine=Engine(lanes=1))
-    many = train(algorithm, clients, engine=Engine(lanes=lanes))
+    one = train(algorithm, clients, engine=Engine(lanes=1, devices=1))
+    many = train(algorithm, clients, engine=Engine(lanes=lanes, devices=devices))
     assert_same(one.weights, many.weights, atol=2e-5)
     for a, b in zip(one.history[1:], many.history[1:], strict=True):
         assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-4)
         assert a["update_norm_max"] == pytest.approx(b["update_norm_max"], rel=1e-4)
 
 
-def test_steps_dispatched_one_by_one_give_the_same_round(clients, softmax):
-    algorithm = fw.fedavg(softmax, fw.LocalSGD(optax.sgd(0.1), batch_size=16))
-    weights = Weights({"kernel": jnp.zeros((64, 10)), "bias": jnp.zeros(10)}, ())
-    args = (algorithm.init(weights), enrol(algorithm, weights, 11), np.array([1, 4, 9]), 0, 1)
-    whole, stepwise = (Rounds(algorithm, clients, Engine(lanes=2)) for _ in range(2))
-    whole._convolves, stepwise._convolves = False, True
-    assert_same(whole.run(*args).server, stepwise.run(*args).server, atol=1e-6)
-
-
 def test_order_of_the_cohort_does_not_matter(clients, softmax):
     algorithm = fw.fedavg(softmax, fw.LocalSGD(optax.sgd(0.1), batch_size=16))
     weights = Weights({"kernel": jnp.zeros((64, 10)), "bias": jnp.zeros(10)}, ())
-    rounds = Rounds(algorithm, clients, Engine())
-    state = (algorithm.init(weights), enrol(algorithm, weights, 11))
-    forward = rounds.run(*state, np.array([1, 4, 9]), 0, 1)
-    backward = rounds.run(*state, np.array([9, 1, 4]), 0, 1)
-    assert_same(forward.server, backward.server, atol=1e-6)
+    servers = []
+    for cohort in ([1, 4, 9], [9, 1, 4]):
+        rounds = Rounds(
+            algorithm,
+            clients,
+            algorithm.init(weights),
+            lambda round, cohort=cohort: np.array(cohort),
+            seed=0,
+            engine=Engine(),
+        )
+        servers.append(rounds.run(rounds.server, 1).server)
+    assert_same(*servers, atol=1e-6)
 
 
 def counting_aggregator() -> Aggregator:
@@ -131,7 +136,7 @@ def test_clients_without_a_full_batch_never_train_when_it_is_dropped(softmax, di
     assert run.history[1]["clients"] == 1
 
 
-def test_round_without_a_full_batch_says_so(softmax, digits):
+def test_population_without_a_full_batch_is_refused(softmax, digits):
     clients = FederatedDataset.from_arrays(
         digits.train.x[:4], digits.train.y[:4], np.zeros(4, int), classes=10
     )

@@ -205,3 +205,12 @@ def test_test_set_prepared_otherwise_is_refused(algorithm, clients, digits):
     flat = replace(digits.test, x=digits.test.x.reshape(-1, 64))
     with pytest.raises(fw.FedwhyError, match="prepare both alike"):
         train(algorithm, clients, test=flat)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_trained_model_can_be_evaluated_whatever_it_was_trained_on(
+    algorithm, clients, digits, devices
+):
+    run = train(algorithm, clients, test=digits.test, engine=fw.Engine(devices=devices))
+    assert run.evaluate(digits.test).weighted["loss"] == pytest.approx(run.test_loss, rel=1e-6)
+    assert run.evaluate(clients).unweighted["accuracy"] > 0.1

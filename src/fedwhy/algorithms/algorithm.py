@@ -55,7 +55,9 @@ class Algorithm(NamedTuple):
 
     - `init(weights) -> ServerState`
     - `broadcast(server_state) -> PyTree`, what every client of the cohort receives
-    - `client`, `aggregator`: the work at the client and the way its message comes back
+    - `client(model) -> ClientWork`, the work at the client; whoever runs it gives it `model`, or
+      the same model computed in another way
+    - `aggregator`: the way from messages to an aggregate
     - `server(server_state, aggregate) -> ServerState`
     """
 
@@ -63,7 +65,7 @@ class Algorithm(NamedTuple):
     model: Model
     init: Callable[[Weights], ServerState]
     broadcast: Callable[[ServerState], PyTree]
-    client: ClientWork
+    client: Callable[[Model], ClientWork]
     aggregator: Aggregator
     server: Callable[[ServerState, PyTree], ServerState]
 

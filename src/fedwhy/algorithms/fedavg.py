@@ -50,7 +50,7 @@ def fedavg(
         model=model,
         init=init,
         broadcast=lambda server: server.weights,
-        client=client.work(model),
+        client=client.work,
         aggregator=aggregator,
         server=step,
     )

@@ -6,129 +6,132 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fedwhy.data import Batching, FederatedDataset, batch_rows
-from fedwhy.errors import DataError
 
-
-class Steps(NamedTuple):
-    """The local steps of all lanes; axes `[steps, lanes]` first. Inside a lane: scalars.
-
-    - `rows` int32 `[..., batch]`: rows of the flat example arrays
-    - `mask` float32 `[..., batch]`: 1 for an example, 0 for padding
-    - `slot` int32: the client's place in its lane
-    - `number` int32: the step's number within its client's work, from 0
-    - `first`, `last` bool: whether the step begins or ends a client's work
-    - `active` bool: False where a lane is over before the longest is
-    """
-
-    rows: Any
-    mask: Any
-    slot: Any
-    number: Any
-    first: Any
-    last: Any
-    active: Any
+# A lane never takes more than this times its fair share of clients, so that shapes stay put.
+MOST_CLIENTS = 1.5
 
 
 class Plan(NamedTuple):
-    """A cohort packed into lanes: streams in which each client's steps follow one another.
+    """A cohort packed into lanes, each a stream in which a client's steps follow one another.
 
-    - `steps`: see `Steps`; only the first `length` (int32 scalar) are ever visited
-    - `client` int32 `[lanes, slots]`: the client's position in the population; where a lane has
-      fewer clients than slots, the population's size, which no client has
-    - `examples` int32 `[lanes, slots]`: how many examples the client holds
+    The first axis of every array is `[lanes]`; within one lane:
+
+    - `rows` int32 `[steps, batch]`: rows of the flat example arrays; a batch that is not full is
+      filled up with its own examples
+    - `filled` int32 `[steps]`: how many of a batch's rows are not such repetitions
+    - `begin` int32 `[slots + 1]`: the client in slot s owns the steps `begin[s]:begin[s + 1]`
+    - `clients` int32 scalar: how many slots are taken
+    - `client` int32 `[slots]`: the client's position in the population; in a free slot the
+      population's size, which no client has
+    - `examples` int32 `[slots]`: how many examples the client holds
     """
 
-    steps: Steps
-    length: Any
+    rows: Any
+    filled: Any
+    begin: Any
+    clients: Any
     client: Any
     examples: Any
+
+
+class Shape(NamedTuple):
+    """The room that a plan's arrays have, so that one compiled program serves many rounds."""
+
+    lanes: int
+    steps: int
+    slots: int
+
+
+def first_shape(sizes: np.ndarray, batching: Batching, cohort: int, lanes: int) -> Shape:
+    """Room for nearly every cohort of `cohort` clients out of a population with `sizes` examples.
+
+    The longest of a few dozen random cohorts decides; a longer one makes room when it comes.
+    """
+    counts = batching.steps_for(sizes)
+    rng = np.random.default_rng(0)
+    drawn = counts[rng.integers(0, len(counts), (32, cohort))]
+    steps = int(np.maximum(drawn.sum(axis=1) / lanes, drawn.max(axis=1)).max())
+    slots = cohort if lanes == 1 else min(cohort, int(MOST_CLIENTS * cohort / lanes) + 2)
+    return Shape(lanes, power_of_two(steps + steps // 8), slots)
+
+
+def power_of_two(least: int) -> int:
+    """The smallest power of two that is at least `least`."""
+    return 1 << max(least - 1, 0).bit_length()
 
 
 def make_plan(
     data: FederatedDataset,
     batching: Batching,
     cohort: np.ndarray,
-    lanes: int,
+    shape: Shape,
     seed: int,
     round: int,
 ) -> Plan:
-    """Packs `cohort` (positions of clients in `data`) into `lanes` lanes of nearly equal length.
+    """Packs `cohort` (positions of clients in `data`) into lanes of nearly equal length.
 
     Which examples a client visits, and in which order, depends on the seed, the round and the
-    client alone, never on the lanes. The arrays' length is rounded up to a power of two, so that
-    few shapes are ever compiled. Raises `DataError` where no client of the cohort has a batch.
+    client alone, never on the lanes. The arrays have room for `shape`, or more steps where a lane
+    needs them. Clients whose every batch is left out take no slot.
     """
     sizes = data.sizes[cohort]
     width = min(batching.batch_size, data.largest)
-    rows, client, number = batch_rows(
+    rows, owner, number = batch_rows(
         batching, sizes, data.offsets[cohort], cohort, seed, round, width
     )
-    counts = np.bincount(client, minlength=len(cohort))
+    counts = np.bincount(owner, minlength=len(cohort))
     working = np.flatnonzero(counts)
-    if not len(working):
-        raise DataError(
-            f"round {round}: none of the {len(cohort)} clients of the cohort fills a batch of "
-            f"{batching.batch_size}, and drop_last leaves smaller ones out; "
-            "set drop_last = false, or a smaller batch_size"
-        )
-    lane_of, slot_of, start_of, lengths = pack(counts, working, lanes)
-    length = int(lengths.max())
-    shape = (1 << (length - 1).bit_length(), lanes)
-    # Slots for the worst packing, so that every cohort of one size compiles alike.
-    slots = len(cohort) if lanes == 1 else int(np.bincount(lane_of[working]).max())
-    slots = min(len(cohort), 1 << (slots - 1).bit_length())
+    lane, slot, start, lengths = pack(counts, working, shape.lanes, shape.slots)
+    longest = int(lengths.max())
+    steps = shape.steps if longest <= shape.steps else power_of_two(longest)
 
-    batch = rows.shape[1]
-    steps = Steps(
-        rows=np.zeros((*shape, batch), np.int32),
-        mask=np.zeros((*shape, batch), np.float32),
-        slot=np.zeros(shape, np.int32),
-        number=np.zeros(shape, np.int32),
-        first=np.zeros(shape, bool),
-        last=np.zeros(shape, bool),
-        active=np.zeros(shape, bool),
+    plan = Plan(
+        rows=np.zeros((shape.lanes, steps, rows.shape[1]), np.int32),
+        filled=np.zeros((shape.lanes, steps), np.int32),
+        begin=np.repeat(lengths[:, None], shape.slots + 1, axis=1).astype(np.int32),
+        clients=np.bincount(lane[working], minlength=shape.lanes).astype(np.int32),
+        client=np.full((shape.lanes, shape.slots), data.clients, np.int32),
+        examples=np.ones((shape.lanes, shape.slots), np.int32),
     )
-    at = (start_of[client] + number, lane_of[client])
-    steps.rows[at] = pad_with_own(rows)
-    steps.mask[at] = rows >= 0
-    steps.slot[at] = slot_of[client]
-    steps.number[at] = number
-    steps.first[at] = number == 0
-    steps.last[at] = number == counts[client] - 1
-    steps.active[at] = True
-
-    clients = np.full((lanes, slots), data.clients, np.int32)
-    examples = np.ones((lanes, slots), np.int32)
-    clients[lane_of[working], slot_of[working]] = cohort[working]
-    examples[lane_of[working], slot_of[working]] = sizes[working]
-    return Plan(steps, np.int32(length), clients, examples)
+    at = lane[owner], start[owner] + number
+    plan.rows[at], plan.filled[at] = fill_up(rows)
+    places = lane[working], slot[working]
+    plan.begin[places] = start[working]
+    plan.client[places] = cohort[working]
+    plan.examples[places] = sizes[working]
+    return plan
 
 
 def pack(
-    counts: np.ndarray, working: np.ndarray, lanes: int
+    counts: np.ndarray, working: np.ndarray, lanes: int, slots: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Deals clients with `counts` steps to lanes, the longest first, each to the shortest lane.
 
     Returns for each client its lane, its place in the lane and its first step there, and for each
     lane its length (the longest-processing-time rule of Graham 1969: at most 4/3 of the optimum).
+    A lane takes at most `slots` clients.
     """
-    lane_of, slot_of, start_of = (np.zeros(len(counts), np.int32) for _ in range(3))
-    lengths, clients = np.zeros(lanes, np.int64), np.zeros(lanes, np.int32)
-    shortest = [(0, lane) for lane in range(lanes)]
-    for client in working[np.argsort(-counts[working], kind="stable")]:
-        length, lane = heapq.heappop(shortest)
-        lane_of[client], slot_of[client], start_of[client] = lane, clients[lane], length
-        clients[lane] += 1
-        lengths[lane] = length + counts[client]
-        heapq.heappush(shortest, (int(lengths[lane]), lane))
-    return lane_of, slot_of, start_of, lengths
+    lane, slot, start = (np.zeros(len(counts), np.int32) for _ in range(3))
+    lengths = np.zeros(lanes, np.int64)
+    open_lanes = [(0, 0, number) for number in range(lanes)]
+    order = working[np.argsort(-counts[working], kind="stable")]
+    for client, count in zip(order.tolist(), counts[order].tolist(), strict=True):
+        length, taken, shortest = heapq.heappop(open_lanes)
+        lane[client], slot[client], start[client] = shortest, taken, length
+        lengths[shortest] = length + count
+        if taken + 1 < slots:
+            heapq.heappush(open_lanes, (length + count, taken + 1, shortest))
+    return lane, slot, start, lengths
 
 
-def pad_with_own(rows: np.ndarray) -> np.ndarray:
-    """Fills padding (-1) by repeating the batch's own examples, `[steps, batch]`.
+def fill_up(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Repeats a batch's own examples over its padding (-1); returns `[steps, batch]`, `[steps]`.
 
-    The mask keeps padding out of losses and metrics; what a layer computes across the batch, as
-    batch normalisation does, must not see another client's examples either.
+    Padding is masked out of losses and metrics; what a layer computes across the batch, as batch
+    normalisation does, must not see another client's examples either.
     """
-    filled = np.maximum((rows >= 0).sum(axis=1, keepdims=True), 1)
-    return np.take_along_axis(rows, np.arange(rows.shape[1])[None, :] % filled, axis=1)
+    filled = (rows >= 0).sum(axis=1)
+    short = np.flatnonzero(filled < rows.shape[1])
+    repeated = np.arange(rows.shape[1])[None, :] % filled[short, None]
+    rows[short] = np.take_along_axis(rows[short], repeated, axis=1)
+    return rows, filled

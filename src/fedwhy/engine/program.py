@@ -1,12 +1,15 @@
-"""One round as pure traced functions: `begin`, one `advance` per step, `end`."""
+"""One round as a pure function: every lane walks its stream, one sum joins the lanes."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, PartitionSpec
 
-from fedwhy.algorithms import Algorithm, Batch, ServerState
-from fedwhy.engine.plan import Plan, Steps
+from fedwhy.algorithms import Algorithm, Batch, ClientWork, ServerState
+from fedwhy.engine.devices import AXIS
+from fedwhy.engine.plan import Plan
 from fedwhy.federated import trees
 from fedwhy.models import Weights
 
@@ -23,115 +26,171 @@ class ClientState(NamedTuple):
     aggregator: PyTree
 
 
-class Carry(NamedTuple):
-    """The round so far; every leaf has the axis `[lanes]` first.
+class Keys(NamedTuple):
+    """The round's two sources of randomness: at the clients and at the server."""
 
-    `local` is the client at work, `total` the sum of encoded messages, `states` and `metrics`
-    `[lanes, slots, ...]` hold what each client of the lane keeps and reports.
+    clients: jax.Array
+    server: jax.Array
+
+
+class Outcome(NamedTuple):
+    """What a lane gives, or with the axis `[lanes]` first, lanes side by side.
+
+    `total` is the sum of encoded messages; `states` and `metrics` `[slots, ...]` are what each
+    client keeps and reports.
     """
 
-    local: PyTree
     total: PyTree
     states: ClientState
     metrics: PyTree
 
 
-def enrol(algorithm: Algorithm, weights: Weights, clients: int) -> ClientState:
-    """The states of `clients` new clients, axis `[clients]` first."""
-    one = ClientState(algorithm.client.enrol(weights), algorithm.aggregator.enrol(weights))
-    return trees.repeat(one, clients)
+def enrol(algorithm: Algorithm, weights: Weights) -> ClientState:
+    """The state of a client that has not worked yet."""
+    work = algorithm.client(algorithm.model)
+    return ClientState(work.enrol(weights), algorithm.aggregator.enrol(weights))
 
 
-class RoundProgram:
-    """The three functions of a round of `algorithm`, to be compiled by whoever runs them.
+def round_program(algorithm: Algorithm, work: ClientWork, mesh: Mesh) -> Callable[..., Any]:
+    """Returns `run(server, states, plan, data, keys) -> (server, states, metrics, norm)`.
 
-    `keys` is the pair (clients' key, server's key) of the round.
+    `plan` holds the same number of lanes for each device of `mesh`. `states` and `metrics` are
+    those of the cohort, `[lanes, slots, ...]`; `data` the flat arrays (x, y); `norm` is that of
+    the aggregate.
     """
+    lanes = PartitionSpec(AXIS)
+    everywhere = PartitionSpec()
 
-    def __init__(self, algorithm: Algorithm):
-        self.algorithm = algorithm
+    def on_one_device(server, states, plan, data, keys):
+        total, states, metrics = Lanes(algorithm, work, server, data, keys).walk(states, plan)
+        total = jax.tree.map(lambda a: jax.lax.psum(jnp.sum(a, axis=0), AXIS), total)
+        return total, states, metrics
 
-    def begin(self, server: ServerState, clients: ClientState, plan: Plan, keys) -> Carry:
-        """Empty lanes; gathers the cohort's client states."""
-        states = jax.tree.map(lambda a: a.at[plan.client].get(mode="clip"), clients)
-        local, total, metrics = jax.eval_shape(
-            self._one_client, server, trees.row(states, (0, 0)), keys
-        )
+    on_all_devices = jax.shard_map(
+        on_one_device,
+        mesh=mesh,
+        in_specs=(everywhere, lanes, lanes, everywhere, everywhere),
+        out_specs=(everywhere, lanes, lanes),
+        check_vma=False,
+    )
 
-        def empty(tree: PyTree, axes: tuple[int, ...]) -> PyTree:
-            return jax.tree.map(lambda leaf: jnp.zeros((*axes, *leaf.shape), leaf.dtype), tree)
-
-        lanes, slots = plan.client.shape
-        return Carry(
-            empty(local, (lanes,)), empty(total, (lanes,)), states, empty(metrics, (lanes, slots))
-        )
-
-    def advance(self, t, carry: Carry, server: ServerState, plan: Plan, data, keys) -> Carry:
-        """Step `t` of every lane."""
-
-        def advance_lane(carry: Carry, step: Steps, client, examples) -> Carry:
-            return self._advance_lane(carry, step, client, examples, server, data, keys)
-
-        lanes = (carry, trees.row(plan.steps, t), plan.client, plan.examples)
-        if len(plan.client) > 1:
-            return jax.vmap(advance_lane)(*lanes)
-        # Under vmap a conditional computes both of its branches; a single lane is spared that.
-        return jax.tree.map(lambda a: a[None], advance_lane(*trees.row(lanes, 0)))
-
-    def end(self, server: ServerState, clients: ClientState, carry: Carry, plan: Plan, keys):
-        """Joins the lanes and lets the server step; returns (server, clients, metrics, norm).
-
-        `metrics` has the axes `[lanes, slots]` first; `norm` is that of the aggregate.
-        """
-        total = jax.tree.map(lambda a: jnp.sum(a, axis=0), carry.total)
-        decode, step = self.algorithm.aggregator.decode, self.algorithm.server
-        aggregate, memory = decode(total, server.aggregator, keys[1])
+    def run(server: ServerState, states: ClientState, plan: Plan, data: PyTree, keys: Keys):
+        total, states, metrics = on_all_devices(server, states, plan, data, keys)
+        decode, step = algorithm.aggregator.decode, algorithm.server
+        aggregate, memory = decode(total, server.aggregator, keys.server)
         server = step(server._replace(aggregator=memory), aggregate)
-        clients = trees.set_row(clients, plan.client, carry.states)
-        return server, clients, carry.metrics, trees.norm(aggregate)
+        return server, states, metrics, trees.norm(aggregate)
 
-    def _advance_lane(
-        self, carry: Carry, step: Steps, client, examples, server: ServerState, data, keys
-    ) -> Carry:
-        """One step of one lane; `client` and `examples` int32 `[slots]`."""
-        work = self.algorithm.client
-        broadcast = self.algorithm.broadcast(server)
-        state = trees.row(carry.states, step.slot)
-        key = jax.random.fold_in(keys[0], client[step.slot])
+    return run
 
-        local = jax.lax.cond(
-            step.first,
-            lambda: work.start(
-                broadcast, state.work, examples[step.slot], jax.random.fold_in(key, START)
-            ),
-            lambda: carry.local,
-        )
-        x, y = trees.row(data, step.rows)
-        batch = Batch(x, y, step.mask)
-        moved = work.step(local, batch, broadcast, jax.random.fold_in(key, step.number))
-        local = trees.select(step.active, moved, local)
 
-        def finish():
-            encoded, states, metrics = self._finish(local, state, broadcast, server, key)
-            return carry._replace(
-                total=trees.add(carry.total, encoded),
-                states=trees.set_row(carry.states, step.slot, states),
-                metrics=trees.set_row(carry.metrics, step.slot, metrics),
+class Lanes:
+    """The lanes of one device in one round, while it is traced."""
+
+    def __init__(self, algorithm: Algorithm, work: ClientWork, server: ServerState, data, keys):
+        self.algorithm, self.work = algorithm, work
+        self.server, self.data, self.keys = server, data, keys
+        self.broadcast = algorithm.broadcast(server)
+
+    def walk(self, states: ClientState, plan: Plan) -> Outcome:
+        """Every lane's stream; `states` and all of `plan` with the axis `[lanes]` first."""
+        lanes, slots = plan.client.shape
+        local, total, metrics = jax.eval_shape(self._one_client, trees.row(states, (0, 0)))
+        outcome = Outcome(trees.zeros(total, lanes), states, trees.zeros(metrics, lanes, slots))
+        if lanes == 1:
+            alone = self._walk_alone(trees.row(outcome, 0), trees.row(plan, 0))
+            return jax.tree.map(lambda a: a[None], alone)
+        return self._walk_together(outcome, plan, trees.zeros(local, lanes))
+
+    def _walk_alone(self, outcome: Outcome, plan: Plan) -> Outcome:
+        """One lane: a loop over its clients, and in it a loop over a client's steps."""
+
+        def client(slot, outcome: Outcome) -> Outcome:
+            local = self._start(outcome, plan, slot)
+            local = jax.lax.fori_loop(
+                plan.begin[slot],
+                plan.begin[slot + 1],
+                lambda t, local: self._step(local, plan, slot, t),
+                local,
             )
+            return self._finish(outcome, local, plan, slot)
 
-        return jax.lax.cond(step.last, finish, lambda: carry)._replace(local=local)
+        return jax.lax.fori_loop(0, plan.clients, client, outcome)
 
-    def _finish(self, local, state: ClientState, broadcast, server: ServerState, key):
+    def _walk_together(self, outcome: Outcome, plan: Plan, local: PyTree) -> Outcome:
+        """Many lanes side by side: a step of each at a time, whichever client it belongs to.
+
+        Under `vmap` a condition computes both of its branches, so whether any lane begins or ends
+        a client is asked outside.
+        """
+
+        def step(t, carry):
+            outcome, local, slot = carry
+            begins, ends = (
+                jnp.take_along_axis(plan.begin, (slot + k)[:, None], axis=1)[:, 0] for k in (0, 1)
+            )
+            active, first, last = t < plan.begin[:, -1], t == begins, t + 1 == ends
+            local = when_any(first & active, jax.vmap(self._start), local, outcome, plan, slot)
+            moved = jax.vmap(self._step, in_axes=(0, 0, 0, None))(local, plan, slot, t)
+            local = select(active, moved, local)
+            last &= active
+            outcome = when_any(last, jax.vmap(self._finish), outcome, outcome, local, plan, slot)
+            return outcome, local, jnp.minimum(slot + last, plan.client.shape[1] - 1)
+
+        slot = jnp.zeros(len(plan.client), jnp.int32)
+        steps = jnp.max(plan.begin)
+        return jax.lax.fori_loop(0, steps, step, (outcome, local, slot))[0]
+
+    def _key(self, plan: Plan, slot) -> jax.Array:
+        return jax.random.fold_in(self.keys.clients, plan.client[slot])
+
+    def _start(self, outcome: Outcome, plan: Plan, slot) -> PyTree:
+        state = trees.row(outcome.states, slot)
+        key = jax.random.fold_in(self._key(plan, slot), START)
+        return self.work.start(self.broadcast, state.work, plan.examples[slot], key)
+
+    def _step(self, local: PyTree, plan: Plan, slot, t) -> PyTree:
+        x, y = trees.row(self.data, plan.rows[t])
+        mask = (jnp.arange(plan.rows.shape[1]) < plan.filled[t]).astype(jnp.float32)
+        key = jax.random.fold_in(self._key(plan, slot), t - plan.begin[slot])
+        return self.work.step(local, Batch(x, y, mask), self.broadcast, key)
+
+    def _finish(self, outcome: Outcome, local: PyTree, plan: Plan, slot) -> Outcome:
+        state, key = trees.row(outcome.states, slot), self._key(plan, slot)
+        encoded, state, metrics = self._message(local, state, key)
+        return Outcome(
+            trees.add(outcome.total, encoded),
+            trees.set_row(outcome.states, slot, state),
+            trees.set_row(outcome.metrics, slot, metrics),
+        )
+
+    def _message(self, local: PyTree, state: ClientState, key: jax.Array):
         """The end of a client's work: (encoded message, client state, metrics)."""
-        message, work_state, metrics = self.algorithm.client.finish(local, broadcast)
+        message, work_state, metrics = self.work.finish(local, self.broadcast)
         encoded, aggregator_state = self.algorithm.aggregator.encode(
-            message, state.aggregator, server.aggregator, jax.random.fold_in(key, ENCODE)
+            message, state.aggregator, self.server.aggregator, jax.random.fold_in(key, ENCODE)
         )
         return encoded, ClientState(work_state, aggregator_state), metrics
 
-    def _one_client(self, server: ServerState, state: ClientState, keys):
+    def _one_client(self, state: ClientState):
         """A client that starts and finishes at once: its local, encoded message and metrics."""
-        broadcast = self.algorithm.broadcast(server)
-        local = self.algorithm.client.start(broadcast, state.work, jnp.int32(1), keys[0])
-        encoded, _, metrics = self._finish(local, state, broadcast, server, keys[0])
+        key = self.keys.clients
+        local = self.work.start(self.broadcast, state.work, jnp.int32(1), key)
+        encoded, _, metrics = self._message(local, state, key)
         return local, encoded, metrics
+
+
+def select(lanes: jax.Array, a: PyTree, b: PyTree) -> PyTree:
+    """`a` in the lanes where bool `lanes` `[lanes]` holds, else `b`."""
+
+    def leaf(x: jax.Array, y: jax.Array) -> jax.Array:
+        return jnp.where(lanes.reshape(lanes.shape + (1,) * (x.ndim - 1)), x, y)
+
+    return jax.tree.map(leaf, a, b)
+
+
+def when_any(lanes: jax.Array, function: Callable[..., PyTree], otherwise: PyTree, *args) -> PyTree:
+    """`function(*args)` in the lanes where bool `lanes` holds, `otherwise` in the others."""
+    return jax.lax.cond(
+        jnp.any(lanes), lambda: select(lanes, function(*args), otherwise), lambda: otherwise
+    )

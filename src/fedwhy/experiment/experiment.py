@@ -35,6 +35,8 @@ MAY_CHANGE = (
     "checkpoint_every",
     "patience",
     "lanes",
+    "devices",
+    "convolutions",
 )
 
 
@@ -225,7 +227,7 @@ class Experiment:
                 evaluate_every=settings.evaluate_every,
                 callbacks=callbacks,
                 resume=folder.path if resume else None,
-                engine=Engine(lanes=settings.lanes),
+                engine=Engine(settings.lanes, settings.devices, settings.convolutions),
                 progress=progress,
             )
 

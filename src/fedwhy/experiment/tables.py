@@ -85,7 +85,10 @@ class Client(Table):
 
 
 class Train(Table):
-    """`[train]`: the round loop, see `train`; `patience` counts evaluations of the test loss."""
+    """`[train]`: the round loop, see `train`; `patience` counts evaluations of the test loss.
+
+    `lanes`, `devices` and `convolutions` say how rounds are computed, see `Engine`.
+    """
 
     rounds: int = 100
     cohort: int | float = 10
@@ -94,7 +97,9 @@ class Train(Table):
     evaluate_clients: bool = True
     checkpoint_every: int = 10
     patience: int | None = None
-    lanes: int = 1
+    lanes: int | Literal["auto"] = "auto"
+    devices: int | Literal["auto"] = "auto"
+    convolutions: str = "auto"
 
 
 def keywords(function: Callable[..., Any]) -> dict[str, Any]:

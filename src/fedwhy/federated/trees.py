@@ -50,9 +50,9 @@ def cast(a: PyTree, like: PyTree) -> PyTree:
     return jax.tree.map(lambda x, y: x.astype(y.dtype), a, like)
 
 
-def zeros(a: PyTree) -> PyTree:
-    """Zeros with the shapes and dtypes of `a` (arrays or `jax.ShapeDtypeStruct`s)."""
-    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), a)
+def zeros(a: PyTree, *axes: int) -> PyTree:
+    """Zeros with the dtypes of `a` (arrays or `jax.ShapeDtypeStruct`s), shape `[*axes, ...]`."""
+    return jax.tree.map(lambda x: jnp.zeros((*axes, *x.shape), x.dtype), a)
 
 
 def squared_norm(a: PyTree) -> jax.Array:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fedwhy.algorithms import Algorithm, ServerState
 from fedwhy.data import Dataset, FederatedDataset
-from fedwhy.engine import ClientState
+from fedwhy.engine import ClientStates
 from fedwhy.errors import ParameterError, number, whole_number
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Training:
     cohort: int
     seed: int
     server: ServerState
-    states: ClientState
+    states: ClientStates
     history: list[dict[str, Any]] = field(default_factory=list)
     round: int = 0
     resumed_from: Path | None = None
@@ -46,7 +46,7 @@ class Training:
             "cohort": self.cohort,
             "clients": self.clients.clients,
             "data": self.clients.fingerprint,
-            "batching": asdict(self.algorithm.client.batching),
+            "batching": asdict(self.algorithm.client(self.algorithm.model).batching),
         }
 
     @property
@@ -58,7 +58,13 @@ class Training:
 
 
 class Callback:
-    """Does nothing at each point of a run; override what you need."""
+    """Does nothing at each point of a run; override what you need.
+
+    Where several processes share a run, only the first one calls it, unless it is `everywhere`:
+    one that may stop the run must do so in all of them alike.
+    """
+
+    everywhere: ClassVar[bool] = False
 
     def on_start(self, training: Training) -> str | None:
         """Before the first round, after everything was checked; a returned text ends the run."""
@@ -77,6 +83,7 @@ class EarlyStop(Callback):
     A metric whose name ends in "loss" improves by falling, any other by rising.
     """
 
+    everywhere: ClassVar[bool] = True
     metric: str = "test_loss"
     patience: int = 10
     minimum_change: float = 0.0

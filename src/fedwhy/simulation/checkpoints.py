@@ -146,7 +146,7 @@ def fill(like: PyTree, arrays: dict[str, np.ndarray], path: Path) -> PyTree:
                 f"{path}: {name} is {arrays[name].dtype}{list(arrays[name].shape)}, this "
                 f"experiment has {leaf.dtype}{list(leaf.shape)}; was the model or data changed?"
             )
-    leaves = [jax.device_put(arrays[name]) for name in expected]
+    leaves = [arrays[name] for name in expected]
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 

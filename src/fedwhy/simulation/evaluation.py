@@ -5,11 +5,19 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import PartitionSpec
 
 from fedwhy.algorithms import Tally
 from fedwhy.data import Dataset, FederatedDataset
+from fedwhy.engine import Settings, local_settings
+from fedwhy.engine.devices import AXIS, local_mesh, make_mesh, share
+from fedwhy.engine.lowering import lower
+from fedwhy.federated import trees
 from fedwhy.models import Model, Weights
 
+PyTree = Any
+
+# Examples evaluated at a time on each device.
 BATCH_SIZE = 512
 
 
@@ -24,31 +32,60 @@ class Scores(NamedTuple):
 
 
 class Evaluator:
-    """Evaluates weights of `model` on `data`; compiled once, the data sent to the device once."""
+    """Evaluates weights of `model` on `data`: one compiled program, however many the clients.
 
-    def __init__(self, model: Model, data: Dataset | FederatedDataset):
-        self.model = model
+    The examples are spread over the devices of `settings`, a batch at a time; `arrays` are the
+    data's (x, y) if they are there already.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: Dataset | FederatedDataset,
+        settings: Settings | None = None,
+        arrays: PyTree = None,
+    ):
+        mesh = make_mesh(settings.devices) if settings else local_mesh()
+        settings = settings or local_settings()
+        self.model = lower(model) if settings.convolutions == "matrix" else model
         self.clients = data.clients if isinstance(data, FederatedDataset) else 1
         owner = data.owner if isinstance(data, FederatedDataset) else np.zeros(len(data), np.int32)
-        examples = jax.tree.leaves(data.y)[0].shape[0]
-        self.batch = min(BATCH_SIZE, examples)
-        rows = np.arange(-(-examples // self.batch) * self.batch).reshape(-1, self.batch)
-        self.batches = [(jnp.minimum(r, examples - 1), jnp.asarray(r < examples)) for r in rows]
-        self.arrays = jax.device_put((data.x, data.y, owner))
-        self._add = jax.jit(self._add_batch)
-        self._finish = jax.jit(self._scores)
+        arrays = share((data.x, data.y), mesh) if arrays is None else arrays
+        self.arrays = (arrays, share(owner, mesh))
+        examples = len(owner)
+        self.batch = min(BATCH_SIZE, -(-examples // settings.devices))
+        self.starts = batch_starts(examples, self.batch, settings.devices)
+        on_all_devices = jax.shard_map(
+            self._on_one_device,
+            mesh=mesh,
+            in_specs=(PartitionSpec(), PartitionSpec(), PartitionSpec(AXIS)),
+            out_specs=PartitionSpec(),
+            check_vma=False,
+        )
+        self._run = jax.jit(
+            lambda weights, arrays, starts: self._scores(on_all_devices(weights, arrays, starts))
+        )
 
     def __call__(self, weights: Weights) -> Scores:
         """Scores of `weights` on all clients of the data."""
-        zero = Tally.zero(self.model)
-        tally = jax.tree.map(lambda a: jnp.zeros((self.clients, *a.shape), a.dtype), zero)
-        for rows, mask in self.batches:
-            tally = self._add(tally, weights, self.arrays, rows, mask)
-        weighted, unweighted = jax.device_get(self._finish(tally))
+        weighted, unweighted = jax.device_get(self._run(weights, self.arrays, self.starts))
         return Scores(*({k: float(v) for k, v in s.items()} for s in (weighted, unweighted)))
 
-    def _add_batch(self, tally: Tally, weights: Weights, arrays, rows, mask) -> Tally:
-        x, y, owner = jax.tree.map(lambda a: a[rows], arrays)
+    def _on_one_device(self, weights: Weights, arrays: PyTree, starts: jax.Array) -> Tally:
+        """The tally `[clients, ...]` of batches from the rows `starts` int32 `[1, batches]`."""
+
+        def add_batch(number: jax.Array, tally: Tally) -> Tally:
+            return self._add(tally, weights, arrays, starts[0, number])
+
+        zero = Tally.zero(self.model)
+        tally = jax.lax.fori_loop(0, starts.shape[1], add_batch, trees.zeros(zero, self.clients))
+        return jax.tree.map(lambda a: jax.lax.psum(a, AXIS), tally)
+
+    def _add(self, tally: Tally, weights: Weights, arrays: PyTree, start: jax.Array) -> Tally:
+        examples = jax.tree.leaves(arrays)[0].shape[0]
+        rows = start + jnp.arange(self.batch)
+        mask = rows < examples
+        (x, y), owner = trees.row(arrays, jnp.minimum(rows, examples - 1))
         output, _ = self.model.apply(*weights, x, None, False)
         measured = Tally(
             jnp.ones(rows.shape, jnp.float32),
@@ -67,6 +104,17 @@ class Evaluator:
         total = jax.tree.map(lambda a: jnp.sum(a, axis=0), tally)
         each = jax.vmap(lambda one: scores(self.model, one))(tally)
         return scores(self.model, total), jax.tree.map(jnp.mean, each)
+
+
+def batch_starts(examples: int, batch: int, devices: int) -> np.ndarray:
+    """The first rows of batches, dealt to devices: int32 `[devices, batches]`.
+
+    Where there are no more batches to deal, `examples`: the row after the last.
+    """
+    batches = -(-examples // batch)
+    each = -(-batches // devices)
+    starts = np.minimum(np.arange(devices * each) * batch, examples)
+    return starts.reshape(each, devices).T.astype(np.int32)
 
 
 def scores(model: Model, tally: Tally) -> dict[str, jax.Array]:

@@ -17,7 +17,8 @@ from fedwhy.simulation.evaluation import Evaluator, Scores, predict
 class Run:
     """A finished run: the trained model, and what happened round by round.
 
-    `history` holds one record per round, see `train`. `stopped` says why the run ended before
+    `server` and `states` (of every client, axis `[clients]` first) are NumPy arrays. `history`
+    holds one record per round, see `train`. `stopped` says why the run ended before
     its last round, or is None; `diverged` is True where that was an aggregate that is not finite,
     `interrupted` after Ctrl-C.
     """

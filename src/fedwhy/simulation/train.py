@@ -16,7 +16,9 @@ import numpy as np
 
 from fedwhy.algorithms import Algorithm, Tally
 from fedwhy.data import Dataset, FederatedDataset
-from fedwhy.engine import Engine, RoundResult, Rounds, enrol
+from fedwhy.engine import Engine, RoundResult, Rounds
+from fedwhy.engine.devices import memory_in_use
+from fedwhy.engine.processes import any_process, leads
 from fedwhy.errors import ParameterError, whole_number
 from fedwhy.models import Model, Weights
 from fedwhy.simulation import checkpoints
@@ -63,7 +65,8 @@ def train(
     Each record of `run.history` holds `round`, and
     - of training: `train_loss` and the model's metrics (`train_accuracy`) over the examples
       visited, while they were visited; `update_norm_mean`, `_min`, `_max` over the cohort;
-      `aggregate_norm`; `clients` (how many trained); `seconds` (the round itself);
+      `aggregate_norm`; `clients` (how many trained); `seconds` (the round itself); `memory` (bytes
+      in use after it: of the fullest device, or of this process where devices do not tell);
     - of evaluation: `test_loss`, `test_accuracy`, `clients_loss`, `clients_accuracy` (weighted by
       examples), `clients_loss_unweighted`, `clients_accuracy_unweighted` (every client alike).
 
@@ -81,14 +84,25 @@ def train(
     key = jax.random.fold_in(jax.random.key(seed), 0)  # Rounds fold in 1, 2, ...
     weights = model.init(key, example(clients)[0])
     check_scoring(model, check_fit(model, weights, clients), clients)
-    check_batches(algorithm.client.batching, clients)
-    evaluators: dict[str, Evaluator] = {}
-    for name, data in (("test", test), ("clients", test_clients)):
-        if data is not None:
-            check_same_kind(clients, data)
-            check_fit(model, weights, data)
-            evaluators[name] = Evaluator(model, data)
+    check_batches(algorithm.client(model).batching, clients)
+    evaluated_data = {"test": test, "clients": test_clients}
+    evaluated_data = {name: data for name, data in evaluated_data.items() if data is not None}
+    for data in evaluated_data.values():
+        check_same_kind(clients, data)
+        check_fit(model, weights, data)
 
+    run_rounds = Rounds(
+        algorithm,
+        clients,
+        algorithm.init(weights),
+        lambda round: sample_cohort(clients.clients, size, seed, round),
+        seed,
+        engine or Engine(),
+    )
+    evaluators = {
+        name: Evaluator(model, data, run_rounds.settings, run_rounds.arrays_of(data))
+        for name, data in evaluated_data.items()
+    }
     training = Training(
         algorithm,
         clients,
@@ -96,31 +110,32 @@ def train(
         rounds,
         size,
         seed,
-        server=algorithm.init(weights),
-        states=enrol(algorithm, weights, clients.clients),
+        server=run_rounds.server,
+        states=run_rounds.states,
     )
     if resume is not None:
-        restore(training, Path(resume))
+        restore(training, run_rounds, Path(resume))
         if training.round > rounds:
             raise ParameterError(
                 "rounds", f"the run in {resume} has done {training.round}, more than {rounds}"
             )
     else:
-        training.history.append({"round": 0, **evaluate(evaluators, weights)})
+        training.history.append({"round": 0, **evaluate(evaluators, training.server.weights)})
 
-    run_rounds = Rounds(algorithm, clients, engine or Engine())
     callbacks = [*callbacks, Progress()] if progress else list(callbacks)
+    if not leads():
+        callbacks = [callback for callback in callbacks if callback.everywhere]
     reasons = [callback.on_start(training) for callback in callbacks]
     stopped = next(filter(None, reasons), None)
     diverged = interrupted = False
     try:
         with stop_after_round() as stop:
-            while training.round < rounds and stopped is None and not stop.is_set():
+            while training.round < rounds and stopped is None and not any_process(stop.is_set()):
                 stopped = one_round(training, run_rounds, evaluators, evaluate_every)
                 diverged = stopped is not None
                 reasons = [callback.on_round(training) for callback in callbacks]
                 stopped = stopped or next(filter(None, reasons), None)
-            interrupted = stop.is_set() and training.round < rounds
+            interrupted = stopped is None and training.round < rounds
         if evaluators and not (interrupted or diverged or evaluated(training.history[-1])):
             training.history[-1].update(evaluate(evaluators, training.server.weights))
     except KeyboardInterrupt:
@@ -131,8 +146,8 @@ def train(
     finally:
         run = Run(
             algorithm,
-            training.server,
-            training.states,
+            jax.device_get(training.server),
+            jax.device_get(training.states.all()),
             training.history,
             clients=clients.clients,
             cohort=size,
@@ -158,16 +173,20 @@ def one_round(
 ) -> str | None:
     """Runs and records the next round; returns why the run must stop, if it must."""
     number = training.round + 1
-    cohort = sample_cohort(training.clients.clients, training.cohort, training.seed, number)
     started = time.perf_counter()
-    result = run_rounds.run(training.server, training.states, cohort, training.seed, number)
+    result = run_rounds.run(training.server, number)
     seconds = time.perf_counter() - started
-    record = {"round": number, **describe(training.algorithm.model, result), "seconds": seconds}
+    record = {
+        "round": number,
+        **describe(training.algorithm.model, result),
+        "seconds": seconds,
+        "memory": memory_in_use(),
+    }
     if math.isfinite(result.aggregate_norm):
         if number % evaluate_every == 0 or number == training.rounds:
             record |= evaluate(evaluators, result.server.weights)
         # Only now, so that an interrupt leaves the round either whole or not done at all.
-        training.server, training.states, training.round = result.server, result.states, number
+        training.server, training.round = result.server, number
         training.history.append(record)
         return None
     training.history.append(record)
@@ -184,6 +203,8 @@ def describe(model: Model, result: RoundResult) -> dict[str, Any]:
     """The training part of a round's record."""
     totals: Tally = jax.tree.map(lambda a: a.sum(axis=0), result.metrics["totals"])
     norms = result.metrics["update_norm"]
+    if not len(norms):  # No client of the cohort had a batch: nothing was learned.
+        return {"clients": 0, "aggregate_norm": result.aggregate_norm}
     return {
         "clients": len(result.clients),
         **{f"train_{name}": float(value) for name, value in scores(model, totals).items()},
@@ -205,12 +226,13 @@ def evaluate(evaluators: dict[str, Evaluator], weights: Weights) -> dict[str, fl
     return record
 
 
-def restore(training: Training, folder: Path) -> None:
+def restore(training: Training, rounds: Rounds, folder: Path) -> None:
     """Puts `training` where the newest intact checkpoint in `folder` left it."""
     inner = folder / "checkpoints"
-    like = {"server": training.server, "states": training.states}
+    like = {"server": training.server, "states": training.states.all()}
     saved = checkpoints.load(inner if inner.is_dir() else folder, like, training.identity)
-    training.server, training.states = saved.state["server"], saved.state["states"]
+    training.server = rounds.place(saved.state["server"])
+    training.states.restore(saved.state["states"])
     training.history, training.round = saved.history, saved.round
     training.resumed_from = inner.parent if inner.is_dir() else folder
 

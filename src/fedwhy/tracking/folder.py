@@ -108,7 +108,7 @@ class RunFolder(Callback):
         replace_file(self.path / "metrics.jsonl", "".join(map(json_line, training.history)))
 
     def _write_checkpoint(self, training: Training) -> None:
-        state = {"server": training.server, "states": training.states}
+        state = {"server": training.server, "states": training.states.all()}
         # A round whose result was refused is in the history, but not in the state.
         history = [record for record in training.history if record["round"] <= training.round]
         checkpoint = Checkpoint(training.round, state, history, training.identity)
@@ -230,7 +230,7 @@ def recall(training: Training, run: Run) -> dict[str, Any] | None:
 
 def known_settings(training: Training) -> Settings:
     """What `train` itself knows of the settings, marked as too little to repeat the run."""
-    batching = training.algorithm.client.batching
+    batching = training.algorithm.client(training.algorithm.model).batching
     return {
         "run": {"started_from": "Python"},
         "algorithm": {"name": training.algorithm.name},

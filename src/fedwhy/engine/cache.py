@@ -1,0 +1,43 @@
+"""What one run leaves for the next: compiled programs, and how the engine had best be set."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+from platformdirs import user_cache_path
+
+FOLDER = "FEDWHY_CACHE_DIR"
+
+
+def cache_folder() -> Path:
+    """The user's cache folder, or the one that the environment variable FEDWHY_CACHE_DIR names."""
+    return Path(os.environ.get(FOLDER) or user_cache_path("fedwhy"))
+
+
+def keep_compiled_programs() -> None:
+    """Lets JAX keep what it compiles from run to run, unless it was told where to, or not to."""
+    config: Any = jax.config  # Its options are not typed.
+    if config.jax_compilation_cache_dir is None and config.jax_enable_compilation_cache:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
+
+
+def recall(key: str) -> dict[str, Any] | None:
+    """What was remembered under `key`."""
+    try:
+        return json.loads((cache_folder() / "engine" / key).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # Nothing yet, or nothing to rely on: measure again.
+        return None
+
+
+def remember(key: str, value: dict[str, Any]) -> None:
+    """Keeps `value` under `key`; where the folder cannot be written, nothing is remembered."""
+    folder = cache_folder() / "engine"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{key}-{os.getpid()}"
+        temporary.write_text(json.dumps(value), encoding="utf-8")
+        temporary.replace(folder / key)
+    except OSError:  # Such as a read-only home: measuring again costs only time.
+        return

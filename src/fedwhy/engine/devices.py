@@ -1,0 +1,126 @@
+"""Devices: the mesh that lanes are spread over, and what lies on it."""
+
+import os
+from typing import Any
+
+import jax
+import numpy as np
+import psutil
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from fedwhy.errors import ParameterError
+
+PyTree = Any
+AXIS = "lanes"
+ALIGNMENT = 64  # bytes; XLA on CPU reads arrays aligned so without copying them
+
+
+def offer_cores() -> None:
+    """Lets JAX see every core of the machine as a device.
+
+    Two devices with a lane each beat one device with two threads where steps are small. Does
+    nothing where JAX has started, or where the user has said how many CPU devices there are.
+    """
+    flag = "xla_force_host_platform_device_count"
+    if "JAX_NUM_CPU_DEVICES" in os.environ or flag in os.environ.get("XLA_FLAGS", ""):
+        return
+    try:
+        jax.config.update("jax_num_cpu_devices", cores())
+    except RuntimeError:  # JAX has started: it has one CPU device, and the engine uses that one.
+        return
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def make_mesh(devices: int) -> Mesh:
+    """The first `devices` devices as a mesh with the axis `lanes`.
+
+    Raises `ParameterError` where there are fewer.
+    """
+    available = jax.devices()
+    if devices > len(available):
+        hint = ""
+        if jax.default_backend() == "cpu":
+            hint = (
+                "; import fedwhy before JAX is used, or set JAX_NUM_CPU_DEVICES in the environment"
+            )
+        raise ParameterError(
+            "devices", f"{devices} devices asked for, JAX has {len(available)}{hint}"
+        )
+    return Mesh(np.array(available[:devices]), (AXIS,))
+
+
+def local_mesh() -> Mesh:
+    """The devices of this process as a mesh."""
+    return Mesh(np.array(jax.local_devices()), (AXIS,))
+
+
+def everywhere(mesh: Mesh) -> NamedSharding:
+    """The sharding of what every device holds whole."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def by_lane(mesh: Mesh) -> NamedSharding:
+    """The sharding of arrays `[lanes, ...]`."""
+    return NamedSharding(mesh, PartitionSpec(AXIS))
+
+
+def place(tree: PyTree, sharding: NamedSharding) -> PyTree:
+    """NumPy arrays on the devices of `sharding`; every process holds the whole of each."""
+
+    def leaf(array: Any) -> jax.Array:
+        array = np.asarray(array)
+        return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
+
+    return jax.tree.map(leaf, tree)
+
+
+def share(tree: PyTree, mesh: Mesh) -> PyTree:
+    """NumPy arrays on every device of `mesh`; the devices of a CPU read the same memory.
+
+    So a memory-mapped array stays on its disk, and is read as it is needed.
+    """
+
+    def leaf(array: np.ndarray) -> jax.Array:
+        canonical = jax.dtypes.canonicalize_dtype(array.dtype)
+        array = aligned(np.asarray(array, canonical))
+        local = [d for d in mesh.devices.flat if d.process_index == jax.process_index()]
+        parts = [jax.device_put(array, device, may_alias=True) for device in local]
+        return jax.make_array_from_single_device_arrays(array.shape, everywhere(mesh), parts)
+
+    return jax.tree.map(leaf, tree)
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """`array` itself where XLA can read it in place, else a copy that XLA can."""
+    if array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0:
+        return array
+    room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def memory_of(mesh: Mesh) -> int:
+    """Bytes of memory that each device of `mesh` has."""
+    stats = mesh.local_devices[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return stats["bytes_limit"]
+    return machine_memory() // len(mesh.local_devices)
+
+
+def memory_in_use() -> int:
+    """Bytes in use: of the fullest device where devices tell, else of this process."""
+    stats = [device.memory_stats() or {} for device in jax.local_devices()]
+    if all("bytes_in_use" in each for each in stats):
+        return max(each["bytes_in_use"] for each in stats)
+    return psutil.Process().memory_info().rss
+
+
+def machine_memory() -> int:
+    """Bytes of memory that the machine has."""
+    return psutil.virtual_memory().total

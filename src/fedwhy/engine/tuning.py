@@ -1,0 +1,162 @@
+"""Choosing what an `Engine` leaves open, by measuring the candidates on a round's real work."""
+
+import hashlib
+import logging
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import jax
+import numpy as np
+
+from fedwhy.algorithms import Algorithm, ServerState
+from fedwhy.data import FederatedDataset
+from fedwhy.engine.cache import recall, remember
+from fedwhy.engine.compiled import CompiledRound
+from fedwhy.engine.devices import by_lane, cores, place
+from fedwhy.engine.engine import Engine, Settings
+from fedwhy.engine.lowering import has_convolutions
+from fedwhy.engine.plan import Plan
+from fedwhy.engine.program import enrol
+from fedwhy.errors import EngineError
+
+log = logging.getLogger("fedwhy")
+
+LONG_ENOUGH = 0.1  # seconds that a measurement takes, if the round has so much work
+
+
+def choose(
+    engine: Engine,
+    algorithm: Algorithm,
+    data: FederatedDataset,
+    server: ServerState,
+    cohort: np.ndarray,
+    seed: int,
+) -> Settings:
+    """`engine` with every `"auto"` settled for rounds like that of `cohort`.
+
+    The choice is remembered for the model, the work and the machine.
+    """
+    convolves = has_convolutions(algorithm.model, server.weights, data.x)
+    settings = list(candidates(engine, len(cohort), convolves))
+    if len(settings) == 1:
+        return settings[0]
+    key = fingerprint(settings, algorithm, data, server, len(cohort))
+    if known := recall(key):
+        return Settings(**known)
+    log.info("measuring %d ways to run the rounds of this model", len(settings))
+    best, shortest = settings[0], float("inf")
+    for candidate in settings:
+        compiled = CompiledRound(algorithm, data, len(cohort), candidate)
+        try:
+            seconds = seconds_per_step(compiled, algorithm, server, cohort, seed, shortest)
+        except EngineError as error:  # So many lanes do not fit; more would not either.
+            log.info("%s: %s", candidate, error)
+            break
+        log.info("%s: %.3g ms a step", candidate, 1e3 * seconds)
+        if seconds < shortest:
+            best, shortest = candidate, seconds
+    remember(key, asdict(best))
+    return best
+
+
+def candidates(engine: Engine, cohort: int, convolves: bool) -> Iterator[Settings]:
+    """The settings worth measuring, the likeliest first.
+
+    On CPU one lane on each core as a device of its own, or one lane that all cores share; on other
+    devices all of them, with ever more lanes.
+    """
+    cpu = jax.default_backend() == "cpu"
+    every = len(jax.devices())
+    if engine.devices != "auto":
+        devices = [engine.devices]
+    elif cpu and jax.process_count() == 1:
+        devices = sorted({min(every, cores(), cohort), 1}, reverse=True)
+    else:
+        devices = [every]
+    if engine.convolutions != "auto":
+        convolutions = [engine.convolutions]
+    elif cpu and convolves and jax.process_count() == 1:
+        convolutions = ["matrix", "native"]
+    else:
+        convolutions = ["matrix" if cpu and convolves else "native"]
+    for way in convolutions:
+        for number in devices:
+            if engine.lanes != "auto":
+                lanes = [engine.lanes]
+            elif cpu:
+                lanes = [1]
+            else:
+                lanes = [4**k for k in range(8) if 4**k < 4 * cohort / number]
+            for each in lanes:
+                yield Settings(each, number, way)
+
+
+def local_settings() -> Settings:
+    """Every device of this process, for work outside of rounds."""
+    cpu = jax.default_backend() == "cpu"
+    return Settings(1, len(jax.local_devices()), "matrix" if cpu else "native")
+
+
+def seconds_per_step(
+    compiled: CompiledRound,
+    algorithm: Algorithm,
+    server: ServerState,
+    cohort: np.ndarray,
+    seed: int,
+    shortest: float,
+) -> float:
+    """Seconds that one local step takes, all lanes taken together.
+
+    A few steps of a round are run, and more where they are over too soon to tell; a way that is
+    far behind `shortest` is given up at once.
+    """
+    plan = compiled.prepare(cohort, seed, 1).plan
+    key = np.asarray(jax.random.key_data(jax.random.key(seed)))
+    one = enrol(algorithm, server.weights)
+    states = jax.tree.map(lambda a: np.broadcast_to(a, (*plan.client.shape, *a.shape)), one)
+    states = place(states, by_lane(compiled.mesh))
+
+    def seconds(plan: Plan) -> float:
+        ready = compiled.place(plan)
+        start = time.perf_counter()
+        jax.block_until_ready(compiled(server, states, ready, key, 1))
+        return time.perf_counter() - start
+
+    longest = int(plan.begin.max())
+    steps = 1
+    seconds(shortened(plan, steps))  # Compiles.
+    while True:
+        part = shortened(plan, steps)
+        taken = min(seconds(part) for _ in range(2))
+        each = taken / int(part.begin[:, -1].sum())
+        if taken > LONG_ENOUGH or steps >= longest or each > 10 * shortest:
+            return each
+        steps *= 4
+
+
+def shortened(plan: Plan, steps: int) -> Plan:
+    """The plan of the first `steps` steps of each lane."""
+    begin = np.minimum(plan.begin, steps)
+    return plan._replace(begin=begin, clients=(begin[:, 1:] > begin[:, :-1]).sum(1, dtype=np.int32))
+
+
+def fingerprint(
+    settings: list[Settings],
+    algorithm: Algorithm,
+    data: FederatedDataset,
+    server: ServerState,
+    cohort: int,
+) -> str:
+    """Names what a choice depends on: candidates, machine, versions, the model and its batches."""
+    model = algorithm.model
+    batch = algorithm.client(model).batching
+    x = jax.tree.map(lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), a.dtype), data.x)
+    traced = jax.make_jaxpr(lambda w, x: model.apply(*w, x, jax.random.key(0), True))(
+        server.weights, x
+    )
+    text = re.sub(r"0x[0-9a-f]+", "", str(traced))  # Addresses change from run to run.
+    device = jax.devices()[0].device_kind
+    parts = (settings, device, cores(), jax.__version__, algorithm.name, batch, cohort, text)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
