@@ -1,12 +1,14 @@
 # Two commands set up a fresh machine that has python3 (3.11 to 3.13) and make:
 #   make run     the main job on the embedded data, with a report page
 #   make test    the tests
+# and on a quiet machine, for some hours:
+#   make bench   the benchmarks against every peer
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format clean
+.PHONY: run test check format bench clean
 
 run: $(VENV)/.installed
 	$(BIN)/fedwhy run
@@ -22,6 +24,9 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/run.py
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .ruff_cache .hypothesis
