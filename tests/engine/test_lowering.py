@@ -9,17 +9,25 @@ from hypothesis import strategies as st
 from jax import lax
 
 from fedwhy.engine.lowering.model import RULES
-from fedwhy.engine.lowering.rewrite import contains, rewritten
+from fedwhy.engine.lowering.rewrite import inner_functions, rewritten
 
 
 def random(seed, *shape):
     return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), jnp.float32)
 
 
+def holds(jaxpr):
+    """Whether an operation that the rules replace is left."""
+    return any(
+        equation.primitive.name in RULES or any(map(holds, inner_functions(equation.params)))
+        for equation in jaxpr.eqns
+    )
+
+
 def assert_same_values_and_gradients(function, *inputs, rtol=1e-4):
     """Compares `function` with its rewritten form, which must hold no operation of the rules."""
     other = rewritten(function, RULES)
-    assert not contains(jax.make_jaxpr(other)(*inputs).jaxpr, RULES)
+    assert not holds(jax.make_jaxpr(other)(*inputs).jaxpr)
     value, theirs = jax.jit(function)(*inputs), jax.jit(other)(*inputs)
     np.testing.assert_allclose(theirs, value, rtol=rtol, atol=rtol * float(jnp.abs(value).max()))
     weight = random(9, *value.shape)
@@ -135,3 +143,43 @@ def test_functions_without_such_operations_are_left_alone():
     assert str(jax.make_jaxpr(rewritten(function, RULES))(1.0)) == str(
         jax.make_jaxpr(function)(1.0)
     )
+
+
+def lstm(xs, w, u, bias):
+    def step(carry, x):
+        h, c = carry
+        i, f, g, o = jnp.split(x @ w + h @ u + bias, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h
+
+    zero = jnp.zeros((xs.shape[1], u.shape[0]))
+    return lax.scan(step, (zero, zero), xs)[1]
+
+
+def weights_used_in_two_ways(xs, w, u, bias):
+    def step(h, x):
+        h = jnp.tanh(x @ w[:, :4] + h @ u[:, :4] + jnp.sum(u) * jnp.sin(h @ u[:, :4]))
+        return h, (h, h * 2)
+
+    return lax.scan(step, jnp.zeros((xs.shape[1], 4)), xs, reverse=True)[1][1]
+
+
+def only_over_inputs(xs, w, u, bias):
+    return lax.scan(lambda c, x: (c + 1.0, jnp.sin(x @ w) * c), 0.0, xs)[1]
+
+
+@pytest.mark.parametrize("function", [lstm, weights_used_in_two_ways, only_over_inputs])
+def test_recurrence_equals_scan(function):
+    inputs = random(0, 7, 3, 5), random(1, 5, 16), random(2, 4, 16), random(3, 16)
+    assert_same_values_and_gradients(function, *inputs)
+
+
+def test_gradient_of_recurrent_weights_is_one_product_after_the_loop():
+    inputs = random(0, 7, 3, 5), random(1, 5, 16), random(2, 4, 16), random(3, 16)
+    gradient = jax.grad(lambda *a: jnp.sum(rewritten(lstm, RULES)(*a)), (1, 2))
+    loops = [e for e in jax.make_jaxpr(gradient)(*inputs).eqns if e.primitive.name == "scan"]
+    carried = [v.aval.shape for e in loops for v in e.outvars[: e.params["num_carry"]]]
+    assert loops
+    assert (4, 16) not in carried
+    assert (5, 16) not in carried

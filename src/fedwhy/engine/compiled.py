@@ -36,7 +36,7 @@ class CompiledRound:
         self, algorithm: Algorithm, data: FederatedDataset, cohort: int, settings: Settings
     ):
         model = algorithm.model
-        work = algorithm.client(lower(model) if settings.convolutions == "matrix" else model)
+        work = algorithm.client(lower(model) if settings.lowering else model)
         self.data, self.batching, self.settings = data, work.batching, settings
         self.mesh = make_mesh(settings.devices)
         lanes = settings.lanes * settings.devices

@@ -5,28 +5,29 @@ from typing import Literal
 
 from fedwhy.errors import one_of, whole_number
 
-CONVOLUTIONS = ("auto", "matrix", "native")
+LOWERING = ("auto", "on", "off")
 
 
 @dataclass(frozen=True)
 class Engine:
     """How rounds are run: on how many devices, and in how many lanes on each of them.
 
-    A lane is a stream of clients, one after another; lanes run side by side. Convolutions are
-    computed as matrix products (`"matrix"`), which is faster in the loops of a CPU, or as XLA does
-    (`"native"`). What is `"auto"` is measured on the first round's work, and remembered for the
-    model and the machine. The result does not depend on any of it beyond float rounding.
+    A lane is a stream of clients, one after another; lanes run side by side. With `lowering`
+    `"on"`, convolutions, max pools and recurrences are computed in other ways than XLA's, which are
+    faster in the loops of a CPU. What is `"auto"` is measured on the first round's work, and
+    remembered for the model and the machine. The result does not depend on any of it beyond float
+    rounding.
     """
 
     lanes: int | Literal["auto"] = "auto"
     devices: int | Literal["auto"] = "auto"
-    convolutions: str = "auto"
+    lowering: str = "auto"
 
     def __post_init__(self):
         for name in ("lanes", "devices"):
             if getattr(self, name) != "auto":
                 whole_number(name, getattr(self, name), at_least=1, at_most=2**20)
-        one_of("convolutions", self.convolutions, CONVOLUTIONS)
+        one_of("lowering", self.lowering, LOWERING)
 
 
 @dataclass(frozen=True)
@@ -35,4 +36,4 @@ class Settings:
 
     lanes: int
     devices: int
-    convolutions: str
+    lowering: bool

@@ -5,9 +5,10 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from fedwhy.algorithms import Algorithm, ServerState
@@ -16,10 +17,12 @@ from fedwhy.engine.cache import recall, remember
 from fedwhy.engine.compiled import CompiledRound
 from fedwhy.engine.devices import by_lane, cores, place
 from fedwhy.engine.engine import Engine, Settings
-from fedwhy.engine.lowering import has_convolutions
+from fedwhy.engine.lowering import can_lower, lower
 from fedwhy.engine.plan import Plan
 from fedwhy.engine.program import enrol
 from fedwhy.errors import EngineError
+from fedwhy.federated import trees
+from fedwhy.models import Model, Weights
 
 log = logging.getLogger("fedwhy")
 
@@ -38,13 +41,15 @@ def choose(
 
     The choice is remembered for the model, the work and the machine.
     """
-    convolves = has_convolutions(algorithm.model, server.weights, data.x)
-    settings = list(candidates(engine, len(cohort), convolves))
-    if len(settings) == 1:
+    lowering = can_lower(algorithm.model, server.weights, data.x) and choice_of_lowering(engine)
+    settings = list(candidates(engine, len(cohort), lowering is not False))
+    if len(settings) == 1 and lowering is not None:
         return settings[0]
-    key = fingerprint(settings, algorithm, data, server, len(cohort))
+    key = fingerprint(engine, settings, algorithm, data, server, len(cohort))
     if known := recall(key):
         return Settings(**known)
+    if lowering is None and not lowering_pays(algorithm.model, server.weights, data):
+        settings = [replace(candidate, lowering=False) for candidate in settings]
     log.info("measuring %d ways to run the rounds of this model", len(settings))
     best, shortest = settings[0], float("inf")
     for candidate in settings:
@@ -61,8 +66,45 @@ def choose(
     return best
 
 
-def candidates(engine: Engine, cohort: int, convolves: bool) -> Iterator[Settings]:
-    """The settings worth measuring, the likeliest first.
+def choice_of_lowering(engine: Engine) -> bool | None:
+    """Whether a model that can be lowered is; None where it must be measured.
+
+    On other devices than CPUs XLA's own operations are the faster ones.
+    """
+    if engine.lowering != "auto":
+        return engine.lowering == "on"
+    if jax.default_backend() != "cpu":
+        return False
+    return None if jax.process_count() == 1 else True
+
+
+def lowering_pays(model: Model, weights: Weights, data: FederatedDataset) -> bool:
+    """Whether the gradient of two examples' loss, in a loop, takes less time with lowering."""
+    x, y = jax.tree.map(lambda a: jnp.asarray(a[:2]), (data.x, data.y))
+    seconds = []
+    for way in (lower(model), model):
+
+        @jax.jit
+        def run(params, times, way=way):
+            def loss(params):
+                output, _ = way.apply(params, weights.state, x, jax.random.key(0), True)
+                return jnp.mean(way.loss(output, y))
+
+            def step(_, params):
+                return trees.subtract(params, jax.grad(loss)(params))
+
+            return jax.lax.fori_loop(0, times, step, params)
+
+        jax.block_until_ready(run(weights.params, 0))  # Compiles.
+        start = time.perf_counter()
+        jax.block_until_ready(run(weights.params, 2))
+        seconds.append(time.perf_counter() - start)
+    log.info("two steps of two examples: %.3g s with lowering, %.3g s without", *seconds)
+    return seconds[0] < seconds[1]
+
+
+def candidates(engine: Engine, cohort: int, lowering: bool) -> Iterator[Settings]:
+    """The lanes and devices worth measuring, the likeliest first.
 
     On CPU one lane on each core as a device of its own, or one lane that all cores share; on other
     devices all of them, with ever more lanes.
@@ -75,28 +117,21 @@ def candidates(engine: Engine, cohort: int, convolves: bool) -> Iterator[Setting
         devices = sorted({min(every, cores(), cohort), 1}, reverse=True)
     else:
         devices = [every]
-    if engine.convolutions != "auto":
-        convolutions = [engine.convolutions]
-    elif cpu and convolves and jax.process_count() == 1:
-        convolutions = ["matrix", "native"]
-    else:
-        convolutions = ["matrix" if cpu and convolves else "native"]
-    for way in convolutions:
-        for number in devices:
-            if engine.lanes != "auto":
-                lanes = [engine.lanes]
-            elif cpu:
-                lanes = [1]
-            else:
-                lanes = [4**k for k in range(8) if 4**k < 4 * cohort / number]
-            for each in lanes:
-                yield Settings(each, number, way)
+    for number in devices:
+        if engine.lanes != "auto":
+            lanes = [engine.lanes]
+        elif cpu:
+            lanes = [1]
+        else:
+            lanes = [4**k for k in range(8) if 4**k < 4 * cohort / number]
+        for each in lanes:
+            yield Settings(each, number, lowering)
 
 
 def local_settings() -> Settings:
     """Every device of this process, for work outside of rounds."""
     cpu = jax.default_backend() == "cpu"
-    return Settings(1, len(jax.local_devices()), "matrix" if cpu else "native")
+    return Settings(1, len(jax.local_devices()), lowering=cpu)
 
 
 def seconds_per_step(
@@ -143,6 +178,7 @@ def shortened(plan: Plan, steps: int) -> Plan:
 
 
 def fingerprint(
+    engine: Engine,
     settings: list[Settings],
     algorithm: Algorithm,
     data: FederatedDataset,
@@ -158,5 +194,15 @@ def fingerprint(
     )
     text = re.sub(r"0x[0-9a-f]+", "", str(traced))  # Addresses change from run to run.
     device = jax.devices()[0].device_kind
-    parts = (settings, device, cores(), jax.__version__, algorithm.name, batch, cohort, text)
+    parts = (
+        engine,
+        settings,
+        device,
+        cores(),
+        jax.__version__,
+        algorithm.name,
+        batch,
+        cohort,
+        text,
+    )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

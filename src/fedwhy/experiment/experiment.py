@@ -36,7 +36,7 @@ MAY_CHANGE = (
     "patience",
     "lanes",
     "devices",
-    "convolutions",
+    "lowering",
 )
 
 
@@ -227,7 +227,7 @@ class Experiment:
                 evaluate_every=settings.evaluate_every,
                 callbacks=callbacks,
                 resume=folder.path if resume else None,
-                engine=Engine(settings.lanes, settings.devices, settings.convolutions),
+                engine=Engine(settings.lanes, settings.devices, settings.lowering),
                 progress=progress,
             )
 

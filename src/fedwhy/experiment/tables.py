@@ -87,7 +87,7 @@ class Client(Table):
 class Train(Table):
     """`[train]`: the round loop, see `train`; `patience` counts evaluations of the test loss.
 
-    `lanes`, `devices` and `convolutions` say how rounds are computed, see `Engine`.
+    `lanes`, `devices` and `lowering` say how rounds are computed, see `Engine`.
     """
 
     rounds: int = 100
@@ -99,7 +99,7 @@ class Train(Table):
     patience: int | None = None
     lanes: int | Literal["auto"] = "auto"
     devices: int | Literal["auto"] = "auto"
-    convolutions: str = "auto"
+    lowering: str = "auto"
 
 
 def keywords(function: Callable[..., Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Evaluator:
     ):
         mesh = make_mesh(settings.devices) if settings else local_mesh()
         settings = settings or local_settings()
-        self.model = lower(model) if settings.convolutions == "matrix" else model
+        self.model = lower(model) if settings.lowering else model
         self.clients = data.clients if isinstance(data, FederatedDataset) else 1
         owner = data.owner if isinstance(data, FederatedDataset) else np.zeros(len(data), np.int32)
         arrays = share((data.x, data.y), mesh) if arrays is None else arrays

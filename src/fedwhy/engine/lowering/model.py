@@ -1,4 +1,4 @@
-"""`lower`: a model whose convolutions and max pools are computed in another way."""
+"""`lower`: a model whose convolutions, max pools and recurrences are computed in another way."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ def lower(model: Model) -> Model:
     return replace(model, apply=apply)
 
 
-def has_convolutions(model: Model, weights: Weights, x: PyTree) -> bool:
+def can_lower(model: Model, weights: Weights, x: PyTree) -> bool:
     """Whether `model` holds an operation that `lower` changes; `x` `[examples, ...]`."""
     batch = jax.tree.map(
         lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype)), x

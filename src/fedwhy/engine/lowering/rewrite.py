@@ -6,6 +6,8 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
+from fedwhy.engine.lowering import recurrence
+
 PyTree = Any
 
 # By the name of a primitive: `(inputs, parameters) -> output`, or None to leave it as it is.
@@ -56,7 +58,7 @@ def apply(equation: Any, rules: Rules, inputs: list[Any]) -> list[Any]:
         output = rules[name](*inputs, **parameters)
         if output is not None:
             return [output]
-    elif any(contains(inner, rules) for inner in inner_functions(parameters)):
+    elif name == "scan" or any(contains(inner, rules) for inner in inner_functions(parameters)):
         if name in CALLS:
             return evaluate(parameters["jaxpr"], rules, *inputs)
         if name in REMATERIALISED:
@@ -75,7 +77,10 @@ def apply(equation: Any, rules: Rules, inputs: list[Any]) -> list[Any]:
             ]
             return jax.lax.switch(which, branches, *rest)
         if name == "scan":
-            return scan(parameters, rules, inputs)
+            body = parameters["jaxpr"]
+            return recurrence.scan(
+                parameters, lambda more, *a: evaluate(body, {**rules, **more}, *a), inputs
+            )
     functions, parameters = (), equation.primitive.get_bind_params(parameters)
     if isinstance(parameters, tuple):  # As JAX before 0.10 has it.
         functions, parameters = parameters
@@ -83,29 +88,10 @@ def apply(equation: Any, rules: Rules, inputs: list[Any]) -> list[Any]:
     return outputs if equation.primitive.multiple_results else [outputs]
 
 
-def scan(parameters: Mapping[str, Any], rules: Rules, inputs: list[Any]) -> list[Any]:
-    """A scan whose body is rewritten."""
-    fixed, carried = parameters["num_consts"], parameters["num_consts"] + parameters["num_carry"]
-
-    def body(carry: list[Any], x: list[Any]):
-        outputs = evaluate(parameters["jaxpr"], rules, *inputs[:fixed], *carry, *x)
-        return outputs[: carried - fixed], outputs[carried - fixed :]
-
-    carry, ys = jax.lax.scan(
-        body,
-        inputs[fixed:carried],
-        inputs[carried:],
-        length=parameters["length"],
-        reverse=parameters["reverse"],
-        unroll=parameters["unroll"],
-    )
-    return [*carry, *ys]
-
-
 def contains(jaxpr: Jaxpr, rules: Rules) -> bool:
-    """Whether a traced function holds an operation of `rules`, however deep."""
+    """Whether a traced function holds an operation of `rules`, or a scan, however deep."""
     return any(
-        equation.primitive.name in rules
+        equation.primitive.name in (*rules, "scan")
         or any(contains(inner, rules) for inner in inner_functions(equation.params))
         for equation in jaxpr.eqns
     )
