@@ -20,7 +20,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress(Callback):
-    """Shows round, loss, accuracy, rounds per second and the time left."""
+    """Shows round, loss, accuracy, rounds per second, memory in use and the time left."""
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console(stderr=True)
@@ -61,7 +61,7 @@ class Progress(Callback):
 
 
 def scores(training: Training) -> str:
-    """'loss 0.312  accuracy 0.902  (test)  24 rounds/s' from the newest records."""
+    """'loss 0.312  accuracy 0.902  (test)  24 rounds/s  0.6 GB' from the newest records."""
     where = "test" if any("test_loss" in r for r in training.history[1:]) else "train"
     newest = next((r for r in reversed(training.history) if f"{where}_loss" in r), {})
     parts = [
@@ -69,7 +69,9 @@ def scores(training: Training) -> str:
         for name in ("loss", "accuracy")
         if f"{where}_{name}" in newest
     ]
-    return "  ".join([*parts, f"({where})", f"{1 / seconds_per_round(training):.3g} rounds/s"])
+    speed = f"{1 / seconds_per_round(training):.3g} rounds/s"
+    memory = f"{training.history[-1]['memory'] / 1e9:.1f} GB"
+    return "  ".join([*parts, f"({where})", speed, memory])
 
 
 def seconds_per_round(training: Training) -> float:

@@ -1,0 +1,137 @@
+"""Where examples and client states lie changes no result; memory and programs do not grow."""
+
+import jax
+import numpy as np
+import optax
+import psutil
+import pytest
+
+import fedwhy as fw
+from fedwhy.engine import Engine, compiled, states
+from fedwhy.engine.devices import make_mesh, share
+from fedwhy.engine.examples import OnHost
+from fedwhy.engine.states import DeviceStates, HostStates
+from fedwhy.models import Weights
+
+
+@pytest.fixture
+def clients(digits):
+    return fw.partition(digits.train, fw.Dirichlet(0.3), clients=12, seed=2)
+
+
+def stateful(softmax):
+    """Softmax regression with a model state that every client keeps."""
+    from dataclasses import replace
+
+    def apply(params, state, x, key, train):
+        output, _ = softmax.apply(params, (), x, key, train)
+        return output, {"seen": state["seen"] + len(x) * train}
+
+    def init(key, example):
+        return Weights(softmax.init(key, example).params, {"seen": jax.numpy.float32(0)})
+
+    return replace(softmax, init=init, apply=apply)
+
+
+def train(model, clients, rounds=4, **options):
+    local = fw.LocalSGD(optax.sgd(0.1), batch_size=16, state="client")
+    return fw.train(
+        fw.fedavg(model, local), clients, rounds=rounds, cohort=5, progress=False, **options
+    )
+
+
+def assert_same(a, b):
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-6)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_client_states_in_a_file_give_the_same_run(clients, softmax, monkeypatch, devices):
+    model, engine = stateful(softmax), Engine(devices=devices)
+    resident = train(model, clients, engine=engine)
+    monkeypatch.setattr(states, "SHARE", 0.0)
+    in_file = train(model, clients, engine=engine)
+    assert_same((resident.server, resident.states), (in_file.server, in_file.states))
+    assert np.asarray(in_file.states.work["seen"]).max() > 0
+
+
+@pytest.mark.parametrize("kind", ["device", "memory", "file"])
+def test_states_are_gathered_and_scattered_by_client(kind):
+    mesh, one = make_mesh(1), {"a": jax.numpy.arange(3.0)}
+    if kind == "device":
+        store = DeviceStates(one, 6, mesh)
+    else:
+        store = HostStates(one, 6, mesh, in_file=kind == "file")
+    at = np.array([[4, 1, 6]], np.int32)  # 6 is nobody: a free slot
+    rows = store.gather(at)
+    np.testing.assert_array_equal(rows["a"][0, :2], [[0, 1, 2]] * 2)
+    store.scatter(at, jax.tree.map(lambda a: a + jax.numpy.array([[[10], [20], [99]]]), rows))
+    expected = np.tile([0.0, 1, 2], (6, 1))
+    expected[4] += 10
+    expected[1] += 20
+    np.testing.assert_array_equal(store.all()["a"], expected)
+
+
+def test_a_million_clients_in_a_file_take_room_only_once_they_have_worked():
+    one = {"a": jax.numpy.ones(1000)}
+    store = HostStates(one, 1_000_000, make_mesh(1), in_file=True)
+    before = psutil.Process().memory_info().rss
+    at = np.array([[999_999, 5]], np.int32)
+    store.scatter(at, jax.tree.map(lambda a: a + 1, store.gather(at)))
+    np.testing.assert_array_equal(store.gather(at)["a"], np.full((1, 2, 1000), 2.0))
+    assert psutil.Process().memory_info().rss - before < 50e6
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_examples_on_the_host_give_the_same_run(clients, softmax, monkeypatch, devices):
+    engine = Engine(devices=devices)
+    resident = train(softmax, clients, engine=engine)
+    monkeypatch.setattr(compiled, "examples", OnHost)
+    on_host = train(softmax, clients, engine=engine)
+    assert_same(resident.server, on_host.server)
+
+
+def test_devices_of_a_cpu_read_a_memory_mapped_file_where_it_is(tmp_path):
+    file = np.memmap(tmp_path / "x", np.float32, "w+", shape=(100, 7))
+    shared = share(file, make_mesh(2))
+    addresses = {s.data.unsafe_buffer_pointer() for s in shared.addressable_shards}
+    assert addresses == {file.ctypes.data}
+
+
+def test_ragged_cohorts_compile_once(softmax, digits, caplog):
+    import logging
+
+    sizes = np.maximum(np.random.default_rng(0).lognormal(2, 1, 200).astype(int), 1)
+    owner = np.repeat(np.arange(200), sizes)
+    rows = np.resize(np.arange(len(digits.train.y)), len(owner))
+    x, y = digits.train.x[rows], digits.train.y[rows]
+    ragged = fw.FederatedDataset.from_arrays(x, y, owner, classes=10)
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        fw.train(
+            fw.fedavg(softmax, fw.LocalSGD(optax.sgd(0.1), batch_size=10)),
+            ragged,
+            rounds=20,
+            cohort=30,
+            progress=False,
+            engine=Engine(lanes=2, devices=2),
+        )
+    compiled_rounds = [m for m in caplog.messages if m.startswith("Compiling jit(run)")]
+    assert len(compiled_rounds) == 1
+
+
+def test_memory_does_not_grow_from_round_to_round(softmax, clients, digits, tmp_path):
+    used = {}
+
+    class Watch(fw.Callback):
+        def on_round(self, training):
+            used[training.round] = psutil.Process().memory_info().rss
+
+    train(
+        stateful(softmax),
+        clients,
+        rounds=200,
+        test=digits.test,
+        test_clients=clients,
+        callbacks=[fw.RunFolder(tmp_path / "r", checkpoint_every=5), Watch()],
+    )
+    assert used[200] < 1.02 * used[20]
