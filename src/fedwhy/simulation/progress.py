@@ -52,7 +52,8 @@ class Progress(Callback):
         elif training.round == training.rounds or now - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = now
             line = f"round {training.round}/{training.rounds}  {scores(training)}"
-            self.console.print(f"{line}  {time_left(training)} left", highlight=False)
+            line = f"{line}  {time_left(training)} left"
+            self.console.print(line, highlight=False, soft_wrap=True)
 
     def on_end(self, training: Training, run: Run) -> None:
         """Takes the bar away."""
