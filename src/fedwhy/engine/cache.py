@@ -9,6 +9,7 @@ import jax
 from platformdirs import user_cache_path
 
 FOLDER = "FEDWHY_CACHE_DIR"
+REMEMBERED: dict[str, dict[str, Any]] = {}
 
 
 def cache_folder() -> Path:
@@ -24,20 +25,31 @@ def keep_compiled_programs() -> None:
 
 
 def recall(key: str) -> dict[str, Any] | None:
-    """What was remembered under `key`."""
+    """What was remembered under `key`, by this process or an earlier one."""
+    if key in REMEMBERED:
+        return REMEMBERED[key]
     try:
         return json.loads((cache_folder() / "engine" / key).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # Nothing yet, or nothing to rely on: measure again.
         return None
 
 
-def remember(key: str, value: dict[str, Any]) -> None:
-    """Keeps `value` under `key`; where the folder cannot be written, nothing is remembered."""
+def remember(key: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Keeps `value` under `key`, unless another process was first; returns what is kept.
+
+    Where the folder cannot be written, this process alone remembers.
+    """
     folder = cache_folder() / "engine"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{key}-{os.getpid()}"
         temporary.write_text(json.dumps(value), encoding="utf-8")
-        temporary.replace(folder / key)
-    except OSError:  # Such as a read-only home: measuring again costs only time.
-        return
+        try:
+            os.link(temporary, folder / key)
+        finally:
+            temporary.unlink()
+    except FileExistsError:
+        value = recall(key) or value
+    except OSError:  # Such as a read-only home.
+        pass
+    return REMEMBERED.setdefault(key, value)

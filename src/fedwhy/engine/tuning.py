@@ -39,7 +39,8 @@ def choose(
 ) -> Settings:
     """`engine` with every `"auto"` settled for rounds like that of `cohort`.
 
-    The choice is remembered for the model, the work and the machine.
+    The choice is remembered for the model, its batches and the machine, so that runs that ought to
+    be the same are, to the last bit.
     """
     lowering = can_lower(algorithm.model, server.weights, data.x) and choice_of_lowering(engine)
     settings = list(candidates(engine, len(cohort), lowering is not False))
@@ -62,8 +63,7 @@ def choose(
         log.info("%s: %.3g ms a step", candidate, 1e3 * seconds)
         if seconds < shortest:
             best, shortest = candidate, seconds
-    remember(key, asdict(best))
-    return best
+    return Settings(**remember(key, asdict(best)))
 
 
 def choice_of_lowering(engine: Engine) -> bool | None:
@@ -200,7 +200,6 @@ def fingerprint(
         device,
         cores(),
         jax.__version__,
-        algorithm.name,
         batch,
         cohort,
         text,
