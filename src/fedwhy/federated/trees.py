@@ -71,11 +71,6 @@ def size(a: PyTree) -> int:
     return sum(x.size for x in jax.tree.leaves(a))
 
 
-def select(condition: jax.Array, a: PyTree, b: PyTree) -> PyTree:
-    """`a` where the scalar `condition` holds, else `b`."""
-    return jax.tree.map(lambda x, y: jnp.where(condition, x, y), a, b)
-
-
 def row(a: PyTree, index: Any) -> PyTree:
     """`leaf[index]` of every leaf; `index` may be an array."""
     return jax.tree.map(lambda x: x[index], a)
@@ -84,8 +79,3 @@ def row(a: PyTree, index: Any) -> PyTree:
 def set_row(a: PyTree, index: jax.typing.ArrayLike, value: PyTree) -> PyTree:
     """`a` with `leaf[index] = value`; indices outside the leaf are dropped."""
     return jax.tree.map(lambda x, v: x.at[index].set(v, mode="drop"), a, value)
-
-
-def repeat(a: PyTree, times: int) -> PyTree:
-    """`times` copies of `a` along a new first axis."""
-    return jax.tree.map(lambda x: jnp.repeat(x[None], times, axis=0), a)
