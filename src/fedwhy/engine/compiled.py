@@ -7,7 +7,7 @@ import numpy as np
 
 from fedwhy.algorithms import Algorithm, ServerState
 from fedwhy.data import FederatedDataset
-from fedwhy.engine.devices import by_lane, everywhere, make_mesh, memory_of, place
+from fedwhy.engine.devices import by_lane, compiler_options, everywhere, make_mesh, memory_of, place
 from fedwhy.engine.engine import Settings
 from fedwhy.engine.examples import examples
 from fedwhy.engine.lowering import lower
@@ -53,6 +53,7 @@ class CompiledRound:
             run,
             in_shardings=(whole, split, split, whole, whole, whole),
             out_shardings=(whole, split, whole, whole),
+            compiler_options=compiler_options(self.mesh),
         )
 
     def prepare(self, cohort: np.ndarray, seed: int, round: int) -> Prepared:

@@ -12,6 +12,7 @@ from fedwhy.errors import ParameterError
 
 PyTree = Any
 AXIS = "lanes"
+READ_AT_ONCE = 2**30  # bytes of a memory-mapped array
 ALIGNMENT = 64  # bytes; XLA on CPU reads arrays aligned so without copying them
 
 
@@ -68,6 +69,16 @@ def by_lane(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(AXIS))
 
 
+def compiler_options(mesh: Mesh) -> dict[str, str]:
+    """What XLA is told about programs that run on `mesh`.
+
+    Where cores are devices of their own, they must not share each other's operations as well.
+    """
+    cpu = mesh.devices.flat[0].platform == "cpu"
+    alone = cpu and len(mesh.local_devices) > 1
+    return {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"} if alone else {}
+
+
 def place(tree: PyTree, sharding: NamedSharding) -> PyTree:
     """NumPy arrays on the devices of `sharding`; every process holds the whole of each."""
 
@@ -81,12 +92,16 @@ def place(tree: PyTree, sharding: NamedSharding) -> PyTree:
 def share(tree: PyTree, mesh: Mesh) -> PyTree:
     """NumPy arrays on every device of `mesh`; the devices of a CPU read the same memory.
 
-    So a memory-mapped array stays on its disk, and is read as it is needed.
+    So a memory-mapped array stays on its disk, and is read as it is needed; but a small one is
+    read at once, since memory of its own is faster to reach.
     """
 
     def leaf(array: np.ndarray) -> jax.Array:
         canonical = jax.dtypes.canonicalize_dtype(array.dtype)
-        array = aligned(np.asarray(array, canonical))
+        array = np.asarray(array, canonical)
+        small = array.nbytes <= READ_AT_ONCE
+        array = np.array(array) if small and is_mapped(array) else array
+        array = aligned(array)
         local = [d for d in mesh.devices.flat if d.process_index == jax.process_index()]
         parts = [jax.device_put(array, device, may_alias=True) for device in local]
         return jax.make_array_from_single_device_arrays(array.shape, everywhere(mesh), parts)
@@ -103,6 +118,13 @@ def aligned(array: np.ndarray) -> np.ndarray:
     copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether `array` lies in a file, whatever it is a view of."""
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base
+    return isinstance(array, np.memmap)
 
 
 def memory_of(mesh: Mesh) -> int:

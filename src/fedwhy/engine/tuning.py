@@ -96,10 +96,14 @@ def lowering_pays(model: Model, weights: Weights, data: FederatedDataset) -> boo
             return jax.lax.fori_loop(0, times, step, params)
 
         jax.block_until_ready(run(weights.params, 0))  # Compiles.
-        start = time.perf_counter()
-        jax.block_until_ready(run(weights.params, 2))
-        seconds.append(time.perf_counter() - start)
-    log.info("two steps of two examples: %.3g s with lowering, %.3g s without", *seconds)
+        steps, taken = 1, 0.0
+        while taken < LONG_ENOUGH / 4:
+            steps *= 2
+            start = time.perf_counter()
+            jax.block_until_ready(run(weights.params, steps))
+            taken = time.perf_counter() - start
+        seconds.append(taken / steps)
+    log.info("a step of two examples: %.3g s with lowering, %.3g s without", *seconds)
     return seconds[0] < seconds[1]
 
 

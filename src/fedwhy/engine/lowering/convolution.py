@@ -20,6 +20,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fedwhy.engine.lowering.winograd import FEWEST_CHANNELS, winograd
+
 # Bytes of columns made at a time.
 COLUMNS = 2**19
 # A kernel of more positions than this is left to XLA.
@@ -94,7 +96,16 @@ def convolve(window: Window, x: jax.Array, w: jax.Array) -> jax.Array:
     if prod(window.size) == 1:
         x = lax.slice(x, [0] * x.ndim, x.shape, (1, *window.stride, 1))
         return x @ w.reshape(w.shape[-2:])
+    if suits_winograd(window, w):
+        return winograd(x, w)
     return dense(window, x, w)
+
+
+def suits_winograd(window: Window, w: jax.Array) -> bool:
+    """Whether a convolution whose channels are all in one group is one for `winograd`."""
+    plain = window.size == (3, 3) and {*window.stride, *window.dilation} == {1}
+    precise = w.dtype in (jnp.float32, jnp.float64)
+    return plain and precise and min(w.shape[2:]) >= FEWEST_CHANNELS
 
 
 def shifted(window: Window, x: jax.Array) -> list[jax.Array]:

@@ -7,12 +7,17 @@ import jax
 
 from fedwhy.engine.lowering.convolution import convolution
 from fedwhy.engine.lowering.pooling import max_pool
+from fedwhy.engine.lowering.product import product
 from fedwhy.engine.lowering.rewrite import Rules, contains, rewritten
 from fedwhy.models import Model, Weights
 
 PyTree = Any
 
-RULES: Rules = {"conv_general_dilated": convolution, "reduce_window_max": max_pool}
+RULES: Rules = {
+    "conv_general_dilated": convolution,
+    "dot_general": product,
+    "reduce_window_max": max_pool,
+}
 
 
 def lower(model: Model) -> Model:
