@@ -97,7 +97,7 @@ def test_order_of_the_cohort_does_not_matter(clients, softmax):
             seed=0,
             engine=Engine(),
         )
-        servers.append(rounds.run(rounds.server, 1).server)
+        servers.append(rounds.run(rounds.server, 1)[0])
     assert_same(*servers, atol=1e-6)
 
 

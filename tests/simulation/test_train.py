@@ -128,6 +128,37 @@ def test_numpy_numbers_are_taken(algorithm, clients):
     assert (run.rounds, run.cohort, run.seed) == (1, 3, 4)
 
 
+class Watch(Callback):
+    """Counts how often it is called; looks at every round, or at none."""
+
+    def __init__(self, looks):
+        self.looks, self.calls = looks, 0
+
+    def looks_at(self, round):
+        return self.looks
+
+    def on_round(self, training):
+        self.calls += 1
+
+
+@pytest.mark.parametrize("learning_rate", [0.05, 1e30])
+def test_rounds_run_several_at_once_unless_somebody_looks_and_are_the_same(
+    softmax, clients, learning_rate
+):
+    runs, watches = [], [Watch(True), Watch(False)]
+    for watch in watches:
+        algorithm = fw.fedavg(softmax, fw.LocalSGD(optax.sgd(learning_rate), batch_size=16))
+        runs.append(train(algorithm, clients, rounds=40, callbacks=[watch]))
+    one, several = runs
+    if learning_rate < 1:
+        assert watches[0].calls == 40 > watches[1].calls
+    assert one.diverged == several.diverged == (learning_rate > 1)
+    assert same(one.server, several.server)
+    for a, b in zip(one.history, several.history, strict=True):
+        cost = {"seconds": 0, "memory": 0}
+        assert {**a, **cost} == pytest.approx({**b, **cost}, rel=0, abs=0, nan_ok=True)
+
+
 class AtRound(Callback):
     def __init__(self, round, action):
         self.round, self.action = round, action

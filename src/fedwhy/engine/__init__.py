@@ -1,5 +1,6 @@
-"""The round engine: one round as one compiled program."""
+"""The round engine: rounds as one compiled program."""
 
+from fedwhy.engine.compiled import MOST_ROUNDS
 from fedwhy.engine.engine import Engine, Settings
 from fedwhy.engine.program import ClientState
 from fedwhy.engine.rounds import RoundResult, Rounds
@@ -7,6 +8,7 @@ from fedwhy.engine.states import ClientStates
 from fedwhy.engine.tuning import local_settings
 
 __all__ = [
+    "MOST_ROUNDS",
     "ClientState",
     "ClientStates",
     "Engine",

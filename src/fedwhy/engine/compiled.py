@@ -1,5 +1,6 @@
-"""`CompiledRound`: the round of one algorithm on one dataset, compiled for one engine setting."""
+"""`CompiledRounds`: rounds of one algorithm on one dataset, compiled for one engine setting."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -7,33 +8,55 @@ import numpy as np
 
 from fedwhy.algorithms import Algorithm, ServerState
 from fedwhy.data import FederatedDataset
-from fedwhy.engine.devices import by_lane, compiler_options, everywhere, make_mesh, memory_of, place
+from fedwhy.engine.devices import (
+    by_lane,
+    by_round,
+    compiler_options,
+    everywhere,
+    make_mesh,
+    memory_of,
+    place,
+)
 from fedwhy.engine.engine import Settings
 from fedwhy.engine.examples import examples
 from fedwhy.engine.lowering import lower
-from fedwhy.engine.plan import Plan, first_shape, make_plan
-from fedwhy.engine.program import ClientState, Keys, round_program
+from fedwhy.engine.plan import Plan, first_shape, make_plan, stack
+from fedwhy.engine.program import ClientState, enrol, rounds_program
 from fedwhy.errors import EngineError
 
 PyTree = Any
 
+# The most rounds of one dispatch, and the most bytes of their plans.
+MOST_ROUNDS, MOST_BYTES = 16, 2**24
+
 
 class Prepared(NamedTuple):
-    """All that a round needs of the host: its plan, in NumPy, and what lies on the devices."""
+    """All that rounds need of the host: their plans, in NumPy, and what lies on the devices.
 
-    plan: Plan
+    `placed` has the axis `[room]` first.
+    """
+
+    plans: list[Plan]
     placed: Plan
     arrays: PyTree
 
 
-class CompiledRound:
-    """Call it to run a round that `prepare` has made ready.
+class CompiledRounds:
+    """Call it to run rounds that were planned and placed.
 
-    The program is compiled at the first call, and again only where a plan needs more room.
+    The program is compiled at the first call, and again only where a plan needs more steps. It has
+    room for `room` rounds, however many are run, so that the result is the same to the last bit.
+    That is one where the host is needed after each round: where clients keep something, where
+    examples are gathered for each round, and where processes must agree.
     """
 
     def __init__(
-        self, algorithm: Algorithm, data: FederatedDataset, cohort: int, settings: Settings
+        self,
+        algorithm: Algorithm,
+        data: FederatedDataset,
+        server: ServerState,
+        cohort: int,
+        settings: Settings,
     ):
         model = algorithm.model
         work = algorithm.client(lower(model) if settings.lowering else model)
@@ -42,40 +65,57 @@ class CompiledRound:
         lanes = settings.lanes * settings.devices
         self.shape = first_shape(data.sizes, work.batching, cohort, lanes)
         self.examples = examples(data, self.mesh)
-        program = round_program(algorithm, work, self.mesh)
+        kept = jax.eval_shape(lambda: enrol(algorithm, server.weights))
+        alone = jax.tree.leaves(kept) or self.examples.arrays is None or jax.process_count() > 1
+        width = min(work.batching.batch_size, data.largest)
+        bytes_of_rows = 4 * lanes * self.shape.steps * width
+        self.room = 1 if alone else max(min(MOST_ROUNDS, MOST_BYTES // bytes_of_rows), 1)
+        program = rounds_program(algorithm, work, self.mesh)
 
-        def run(server: ServerState, states: ClientState, plan: Plan, arrays, key, round):
-            keys = jax.random.split(jax.random.fold_in(jax.random.wrap_key_data(key), round))
-            return program(server, states, plan, arrays, Keys(keys[0], keys[1]))
+        def run(server: ServerState, states: ClientState, plans: Plan, arrays, key, first, count):
+            key = jax.random.wrap_key_data(key)
+            return program(server, states, plans, arrays, key, first, count)
 
-        whole, split = everywhere(self.mesh), by_lane(self.mesh)
+        whole, split, rounds = everywhere(self.mesh), by_lane(self.mesh), by_round(self.mesh)
+        # Other processes need metrics too; one that is alone reads them where they are.
+        reported = rounds if jax.process_count() == 1 else whole
         self._run = jax.jit(
             run,
-            in_shardings=(whole, split, split, whole, whole, whole),
-            out_shardings=(whole, split, whole, whole),
+            in_shardings=(whole, split, rounds, whole, whole, whole, whole),
+            out_shardings=(whole, split, reported, whole, whole),
             compiler_options=compiler_options(self.mesh),
         )
 
-    def prepare(self, cohort: np.ndarray, seed: int, round: int) -> Prepared:
-        """Plans one round and sends what it reads to the devices."""
+    def plan(self, cohort: np.ndarray, seed: int, round: int) -> Plan:
+        """Plans one round."""
         plan = make_plan(self.data, self.batching, cohort, self.shape, seed, round)
         self.shape = self.shape._replace(steps=plan.rows.shape[1])
-        return self.place(plan)
+        return plan
 
-    def place(self, plan: Plan) -> Prepared:
-        """A plan made ready to run."""
-        moved, arrays = self.examples.gather(plan)
-        return Prepared(plan, place(moved, by_lane(self.mesh)), arrays)
+    def place(self, plans: Sequence[Plan]) -> Prepared:
+        """At most `room` plans, sent to the devices with the examples that they read."""
+        moved, arrays = zip(*map(self.examples.gather, plans), strict=True)
+        placed = place(stack(moved, self.room), by_round(self.mesh))
+        return Prepared(list(plans), placed, arrays[0])
 
     def __call__(
-        self, server: ServerState, states: ClientState, ready: Prepared, key: np.ndarray, round: int
-    ) -> tuple[ServerState, ClientState, PyTree, jax.Array]:
-        """Runs a round; `states` are those of the plan's clients, `[lanes, slots, ...]`.
+        self,
+        server: ServerState,
+        states: ClientState,
+        ready: Prepared,
+        key: np.ndarray,
+        first: int,
+        count: int,
+    ) -> tuple[ServerState, ClientState, PyTree, jax.Array, jax.Array]:
+        """Runs `count` rounds of those that are ready, from round `first`.
 
-        Returns (server, states, metrics `[lanes, slots, ...]`, norm of the aggregate), which the
-        devices may still be computing. Raises `EngineError` where they have too little memory.
+        `states` are those of the plan's clients, `[lanes, slots, ...]`. Returns (server, states,
+        metrics `[room, lanes, slots, ...]`, norms of the aggregates `[room]`, rounds done), which
+        the devices may still be computing; a round whose norm is not finite leaves server and
+        states alone, and is the last. Raises `EngineError` where a device has too little memory.
         """
-        arguments = (server, states, ready.placed, ready.arrays, key, np.int32(round))
+        numbers = np.int32(first), np.int32(count)
+        arguments = (server, states, ready.placed, ready.arrays, key, *numbers)
         try:
             return self._run(*arguments)
         except jax.errors.JaxRuntimeError as error:

@@ -69,6 +69,11 @@ def by_lane(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(AXIS))
 
 
+def by_round(mesh: Mesh) -> NamedSharding:
+    """The sharding of arrays `[rounds, lanes, ...]`."""
+    return NamedSharding(mesh, PartitionSpec(None, AXIS))
+
+
 def compiler_options(mesh: Mesh) -> dict[str, str]:
     """What XLA is told about programs that run on `mesh`.
 

@@ -1,8 +1,10 @@
 """The plan of a round: which examples each lane works on, step by step, as NumPy index arrays."""
 
 import heapq
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from fedwhy.data import Batching, FederatedDataset, batch_rows
@@ -100,6 +102,19 @@ def make_plan(
     plan.client[places] = cohort[working]
     plan.examples[places] = sizes[working]
     return plan
+
+
+def stack(plans: Sequence[Plan], room: int) -> Plan:
+    """Plans with the axis `[room]` first; those beyond `plans` are empty."""
+    widest = max(plans, key=lambda plan: plan.rows.shape[1])
+
+    def leaf(like: np.ndarray, *leaves: np.ndarray) -> np.ndarray:
+        stacked = np.zeros((room, *like.shape), like.dtype)
+        for number, each in enumerate(leaves):
+            stacked[(number, *map(slice, each.shape))] = each
+        return stacked
+
+    return jax.tree.map(leaf, widest, *plans)
 
 
 def pack(

@@ -84,6 +84,43 @@ def round_program(algorithm: Algorithm, work: ClientWork, mesh: Mesh) -> Callabl
     return run
 
 
+def rounds_program(algorithm: Algorithm, work: ClientWork, mesh: Mesh) -> Callable[..., Any]:
+    """Several rounds of `round_program` without the host in between.
+
+    Returns `run(server, states, plans, data, key, first, count) -> (server, states, metrics,
+    norms, done)`. `plans` have the axis `[rounds]` first, of which `count` are run, numbered from
+    `first`; `metrics` `[rounds, lanes, slots, ...]` and `norms` `[rounds]` are those of the `done`
+    rounds. A round whose norm is not finite leaves `server` and `states` alone, and is the last.
+    """
+    one_round = round_program(algorithm, work, mesh)
+
+    def run(server: ServerState, states: ClientState, plans: Plan, data, key, first, count):
+        def next_round(server: ServerState, states: ClientState, number):
+            keys = jax.random.split(jax.random.fold_in(key, first + number))
+            plan = trees.row(plans, number)
+            return one_round(server, states, plan, data, Keys(keys[0], keys[1]))
+
+        _, _, metrics, norm = jax.eval_shape(next_round, server, states, 0)
+        room = len(plans.clients)
+
+        def goes_on(carry) -> jax.Array:
+            _, _, _, norms, done = carry
+            return (done < count) & jnp.isfinite(norms[jnp.maximum(done - 1, 0)])
+
+        def body(carry):
+            server, states, metrics, norms, done = carry
+            *moved, new, norm = next_round(server, states, done)
+            kept = jax.tree.map(
+                lambda a, b: jnp.where(jnp.isfinite(norm), a, b), tuple(moved), (server, states)
+            )
+            return *kept, trees.set_row(metrics, done, new), norms.at[done].set(norm), done + 1
+
+        start = (server, states, trees.zeros(metrics, room), trees.zeros(norm, room), jnp.int32(0))
+        return jax.lax.while_loop(goes_on, body, start)
+
+    return run
+
+
 class Lanes:
     """The lanes of one device in one round, while it is traced."""
 

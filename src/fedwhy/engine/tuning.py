@@ -14,7 +14,7 @@ import numpy as np
 from fedwhy.algorithms import Algorithm, ServerState
 from fedwhy.data import FederatedDataset
 from fedwhy.engine.cache import recall, remember
-from fedwhy.engine.compiled import CompiledRound
+from fedwhy.engine.compiled import CompiledRounds
 from fedwhy.engine.devices import by_lane, cores, place
 from fedwhy.engine.engine import Engine, Settings
 from fedwhy.engine.lowering import can_lower, lower
@@ -54,7 +54,7 @@ def choose(
     log.info("measuring %d ways to run the rounds of this model", len(settings))
     best, shortest = settings[0], float("inf")
     for candidate in settings:
-        compiled = CompiledRound(algorithm, data, len(cohort), candidate)
+        compiled = CompiledRounds(algorithm, data, server, len(cohort), candidate)
         try:
             seconds = seconds_per_step(compiled, algorithm, server, cohort, seed, shortest)
         except EngineError as error:  # So many lanes do not fit; more would not either.
@@ -139,7 +139,7 @@ def local_settings() -> Settings:
 
 
 def seconds_per_step(
-    compiled: CompiledRound,
+    compiled: CompiledRounds,
     algorithm: Algorithm,
     server: ServerState,
     cohort: np.ndarray,
@@ -151,16 +151,16 @@ def seconds_per_step(
     A few steps of a round are run, and more where they are over too soon to tell; a way that is
     far behind `shortest` is given up at once.
     """
-    plan = compiled.prepare(cohort, seed, 1).plan
+    plan = compiled.plan(cohort, seed, 1)
     key = np.asarray(jax.random.key_data(jax.random.key(seed)))
     one = enrol(algorithm, server.weights)
     states = jax.tree.map(lambda a: np.broadcast_to(a, (*plan.client.shape, *a.shape)), one)
     states = place(states, by_lane(compiled.mesh))
 
     def seconds(plan: Plan) -> float:
-        ready = compiled.place(plan)
+        ready = compiled.place([plan])
         start = time.perf_counter()
-        jax.block_until_ready(compiled(server, states, ready, key, 1))
+        jax.block_until_ready(compiled(server, states, ready, key, 1, 1))
         return time.perf_counter() - start
 
     longest = int(plan.begin.max())

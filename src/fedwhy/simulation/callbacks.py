@@ -69,8 +69,15 @@ class Callback:
     def on_start(self, training: Training) -> str | None:
         """Before the first round, after everything was checked; a returned text ends the run."""
 
+    def looks_at(self, round: int) -> bool:
+        """Whether `on_round` must be called right after `round`.
+
+        Short rounds that no callback looks at are run several at once, which is faster.
+        """
+        return True
+
     def on_round(self, training: Training) -> str | None:
-        """After each round; a returned text stops the run and is its reason."""
+        """After each round, or several at once; a returned text stops the run and is its reason."""
 
     def on_end(self, training: Training, run: Run) -> None:
         """After the last round, also when the run was stopped or interrupted."""
@@ -102,6 +109,10 @@ class EarlyStop(Callback):
                 f"give a test set for test_loss, or choose one of: {known}",
             )
         return self.on_round(training)
+
+    def looks_at(self, round: int) -> bool:
+        """Every round, but for the metrics of evaluations, after which a run pauses anyway."""
+        return not self.metric.startswith(("test_", "clients_"))
 
     def on_round(self, training: Training) -> str | None:
         """Judges the history alone, so that a resumed run stops where the first would have."""

@@ -44,6 +44,10 @@ class Progress(Callback):
             self._bar.update(self._task, completed=training.round)
             self._bar.start()
 
+    def looks_at(self, round: int) -> bool:
+        """No round in particular."""
+        return False
+
     def on_round(self, training: Training) -> None:
         """Moves the bar, or prints a line every few seconds and at the last round."""
         now = time.monotonic()

@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from fedwhy.algorithms import Algorithm, Tally
 from fedwhy.data import Dataset, FederatedDataset
-from fedwhy.engine import Engine, RoundResult, Rounds
+from fedwhy.engine import MOST_ROUNDS, Engine, RoundResult, Rounds
 from fedwhy.engine.devices import memory_in_use
 from fedwhy.engine.processes import any_process, leads
 from fedwhy.errors import ParameterError, whole_number
@@ -123,6 +123,18 @@ def train(
         training.history.append({"round": 0, **evaluate(evaluators, training.server.weights)})
 
     callbacks = [*callbacks, Progress()] if progress else list(callbacks)
+
+    def until(first: int) -> int:
+        """The first round from `first` on that something waits for."""
+        soon = min(rounds, first + MOST_ROUNDS)
+        waited_for = (
+            number
+            for number in range(first, soon)
+            if (evaluators and number % evaluate_every == 0)
+            or any(callback.looks_at(number) for callback in callbacks)
+        )
+        return next(waited_for, soon)
+
     if not leads():
         callbacks = [callback for callback in callbacks if callback.everywhere]
     reasons = [callback.on_start(training) for callback in callbacks]
@@ -131,7 +143,7 @@ def train(
     try:
         with stop_after_round() as stop:
             while training.round < rounds and stopped is None and not any_process(stop.is_set()):
-                stopped = one_round(training, run_rounds, evaluators, evaluate_every)
+                stopped = next_rounds(training, run_rounds, until, evaluators, evaluate_every)
                 diverged = stopped is not None
                 reasons = [callback.on_round(training) for callback in callbacks]
                 stopped = stopped or next(filter(None, reasons), None)
@@ -168,34 +180,41 @@ def evaluated(record: dict[str, Any]) -> bool:
     return "test_loss" in record or "clients_loss" in record
 
 
-def one_round(
-    training: Training, run_rounds: Rounds, evaluators: dict[str, Evaluator], evaluate_every: int
+def next_rounds(
+    training: Training,
+    run_rounds: Rounds,
+    until: Callable[[int], int],
+    evaluators: dict[str, Evaluator],
+    evaluate_every: int,
 ) -> str | None:
-    """Runs and records the next round; returns why the run must stop, if it must."""
-    number = training.round + 1
+    """Runs and records one round, or several; returns why the run must stop, if it must."""
+    first = training.round + 1
     started = time.perf_counter()
-    result = run_rounds.run(training.server, number)
-    seconds = time.perf_counter() - started
-    record = {
-        "round": number,
-        **describe(training.algorithm.model, result),
-        "seconds": seconds,
+    server, results = run_rounds.run(training.server, first, until)
+    cost = {
+        "seconds": (time.perf_counter() - started) / len(results),
         "memory": memory_in_use(),
     }
-    if math.isfinite(result.aggregate_norm):
-        if number % evaluate_every == 0 or number == training.rounds:
-            record |= evaluate(evaluators, result.server.weights)
-        # Only now, so that an interrupt leaves the round either whole or not done at all.
-        training.server, training.round = result.server, number
-        training.history.append(record)
+    records = [
+        {"round": number, **describe(training.algorithm.model, result), **cost}
+        for number, result in enumerate(results, first)
+    ]
+    refused = not math.isfinite(results[-1].aggregate_norm)
+    last = first + len(results) - 1
+    if not refused and (last % evaluate_every == 0 or last == training.rounds):
+        records[-1] |= evaluate(evaluators, server.weights)
+    # Only now, so that an interrupt leaves a round either whole or not done at all.
+    training.server, training.round = server, last - refused
+    training.history.extend(records)
+    if not refused:
         return None
-    training.history.append(record)
-    bad = result.clients[~np.isfinite(result.metrics["update_norm"])]
+    clients, metrics = results[-1].clients, results[-1].metrics
+    bad = clients[~np.isfinite(metrics["update_norm"])]
     names = ", ".join(repr(str(i)) for i in training.clients.ids[bad[:5]])
     return (
-        f"round {number}: the aggregate is not finite, as are the updates of {len(bad)} of "
-        f"{len(result.clients)} clients ({names or 'none'}); "
-        f"the model of round {number - 1} is kept"
+        f"round {last}: the aggregate is not finite, as are the updates of {len(bad)} of "
+        f"{len(clients)} clients ({names or 'none'}); "
+        f"the model of round {last - 1} is kept"
     )
 
 

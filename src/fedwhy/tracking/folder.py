@@ -58,6 +58,7 @@ class RunFolder(Callback):
         self.settings = settings
         self.modules = modules
         self.numbered = numbered
+        self._written = 0  # Records in metrics.jsonl.
         self.checkpoint_every = whole_number("checkpoint_every", checkpoint_every, at_least=1)
 
     def on_start(self, training: Training) -> None:
@@ -86,10 +87,15 @@ class RunFolder(Callback):
         source = training.resumed_from
         return source is not None and source.resolve() == self.path.resolve()
 
+    def looks_at(self, round: int) -> bool:
+        """The rounds after which a checkpoint is due."""
+        return round % self.checkpoint_every == 0
+
     def on_round(self, training: Training) -> None:
-        """Appends the round's record; writes a checkpoint when one is due."""
+        """Appends the new records; writes a checkpoint when one is due."""
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json_line(training.history[-1]))
+            file.writelines(map(json_line, training.history[self._written :]))
+        self._written = len(training.history)
         refused = training.history[-1]["round"] != training.round
         if training.round % self.checkpoint_every == 0 and not refused:
             self._write_checkpoint(training)
@@ -106,6 +112,7 @@ class RunFolder(Callback):
 
     def _write_metrics(self, training: Training) -> None:
         replace_file(self.path / "metrics.jsonl", "".join(map(json_line, training.history)))
+        self._written = len(training.history)
 
     def _write_checkpoint(self, training: Training) -> None:
         state = {"server": training.server, "states": training.states.all()}
