@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 SCALE = ("W6e4", "W6e5", "W6e6", "W6e7")
@@ -46,6 +47,15 @@ SYSTEMS = {
             "project",
             "with_fedwhy",
             ("--central", "1"),
+            central=True,
+            cannot=ONE,
+        ),
+        System(
+            "fedwhy_core",
+            "limit: fedwhy, one client for each core",
+            "project",
+            "with_fedwhy",
+            ("--central", str(os.cpu_count())),
             central=True,
             cannot=ONE,
         ),

@@ -1,7 +1,8 @@
 """fedwhy, through its public interface, with the engine's own choice of lanes and devices.
 
-With `--central 1` a single client holds all examples: the limit of the same engine, which trains on
-the same batches without averaging. It is defined where no client ends on a partial batch.
+With `--central N` all examples belong to N clients: the limit of the same engine, which trains on
+the same batches with hardly a client between them. It is defined where no client ends on a partial
+batch, for one client, or one for each core.
 """
 
 from _common import STARTED, Task, arguments, report  # isort: skip
@@ -35,9 +36,10 @@ def model_with(task: Task, names: list[str]) -> fw.Model:
     return replace(model, init=first)
 
 
-def dataset(task: Task, central: bool) -> fw.FederatedDataset:
-    """The clients, or one that holds all examples."""
-    offsets = task.offsets[[0, -1]] if central else task.offsets
+def dataset(task: Task, central: int) -> fw.FederatedDataset:
+    """The clients, or the `central` ones that hold all their examples."""
+    kept = np.linspace(0, task.clients, (central or task.clients) + 1).round().astype(int)
+    offsets = task.offsets[kept]
     return fw.FederatedDataset(task.x, task.y, offsets, np.arange(len(offsets) - 1), task.name)
 
 
@@ -69,7 +71,7 @@ def main() -> None:
     client = fw.LocalSGD(
         optax.sgd(task.learning_rate), epochs=1, batch_size=task.batch, shuffle=False
     )
-    clients = dataset(task, bool(args.central))
+    clients = dataset(task, args.central)
     if args.central and (np.diff(task.offsets)[:-1] % task.batch).any():
         raise SystemExit("clients end on partial batches, which one client would not")
     names: list[str] = []
@@ -77,7 +79,7 @@ def main() -> None:
         fw.fedavg(model_with(task, names), client),
         clients,
         rounds=args.rounds,
-        cohort=1 if args.central else task.cohort,
+        cohort=args.central or task.cohort,
         callbacks=[watch],
         progress=False,
     )

@@ -13,15 +13,18 @@ import optax
 import pytest
 
 import fedwhy as fw
+from fedwhy.engine import Engine, Settings
 from fedwhy.errors import CheckpointError
 from fedwhy.simulation import Checkpoint, checkpoints
 
 STATE = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": (np.int32(4), np.array([True]))}
 IDENTITY = {"seed": 1}
+ENGINE = Settings(lanes=1, devices=1, lowering=False)
 
 
 def save(folder, round, **state):
-    return checkpoints.save(folder, Checkpoint(round, STATE | state, [{"round": round}], IDENTITY))
+    checkpoint = Checkpoint(round, STATE | state, [{"round": round}], IDENTITY, ENGINE)
+    return checkpoints.save(folder, checkpoint)
 
 
 def same(a, b):
@@ -119,6 +122,27 @@ def test_resumed_run_is_bit_identical_with_client_and_server_state(tmp_path, dig
     ]
 
 
+def test_resumed_run_leaves_the_engine_as_it_was_unless_told_otherwise(tmp_path, digits, softmax):
+    clients = fw.partition(digits.train, fw.Dirichlet(0.3), clients=10, seed=0)
+    algorithm = fw.fedavg(softmax, fw.LocalSGD(optax.sgd(0.1), batch_size=16))
+    seen = []
+
+    class Look(fw.Callback):
+        def on_start(self, training):
+            seen.append(training.engine)
+
+    def train(rounds, engine, **options):
+        callbacks = [Look(), fw.RunFolder(tmp_path / "run")]
+        options = {"cohort": 4, "progress": False, "callbacks": callbacks, **options}
+        fw.train(algorithm, clients, rounds=rounds, engine=engine, **options)
+
+    first = Engine(lanes=3, devices=1, lowering="on")
+    train(1, first)
+    train(2, None, resume=tmp_path / "run")
+    train(3, Engine(lanes=1, devices=2), resume=tmp_path / "run")
+    assert seen == [Settings(3, 1, True), Settings(3, 1, True), Settings(1, 2, True)]
+
+
 def killed_in_mid_round(command: list[str], run: Path) -> None:
     """Starts a run and kills it with SIGKILL once it has a checkpoint and a round after it."""
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
@@ -148,7 +172,7 @@ def test_killed_run_resumes_bit_identical_to_one_left_alone(tmp_path):
 
 def test_types_that_numpy_lacks_come_back(tmp_path):
     state = {"w": jax.numpy.arange(3, dtype=jax.numpy.bfloat16)}
-    checkpoints.save(tmp_path, Checkpoint(1, state, [], {}))
+    checkpoints.save(tmp_path, Checkpoint(1, state, [], {}, ENGINE))
     assert same(checkpoints.load(tmp_path, state, {}).state, state)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from fedwhy.algorithms import Algorithm, ServerState
 from fedwhy.data import Dataset, FederatedDataset
-from fedwhy.engine import ClientStates
+from fedwhy.engine import ClientStates, Settings
 from fedwhy.errors import ParameterError, number, whole_number
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Training:
     seed: int
     server: ServerState
     states: ClientStates
+    engine: Settings
     history: list[dict[str, Any]] = field(default_factory=list)
     round: int = 0
     resumed_from: Path | None = None

@@ -11,6 +11,8 @@ import json
 import logging
 import os
 import shutil
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,22 +23,28 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as dump_arrays
 
+from fedwhy.engine import Settings
 from fedwhy.errors import CheckpointError
 from fedwhy.simulation.files import sync_folder, write_synced
 
 PyTree = Any
 log = logging.getLogger("fedwhy")
 
-ARRAYS, MANIFEST, FORMAT = "state.safetensors", "manifest.json", 1
+ARRAYS, MANIFEST, FORMAT = "state.safetensors", "manifest.json", 2
+DAMAGE = (OSError, ValueError, KeyError, SafetensorError)
 
 
 class Checkpoint(NamedTuple):
-    """A run after `round` rounds: its arrays (a pytree), its history and what it was."""
+    """A run after `round` rounds: its arrays (a pytree), its history and what it was.
+
+    `engine` is how its rounds were run, which changes rounding and nothing else.
+    """
 
     round: int
     state: PyTree
     history: list[dict[str, Any]]
     identity: dict[str, Any]
+    engine: Settings
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int = 3) -> Path:
@@ -54,6 +62,7 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int = 3) -> Path:
         "dtypes": {name: leaf.dtype.name for name, leaf in leaves.items()},
         "round": checkpoint.round,
         "identity": checkpoint.identity,
+        "engine": asdict(checkpoint.engine),
         "history": checkpoint.history,
         "arrays_sha256": hashlib.sha256(arrays).hexdigest(),
     }
@@ -82,7 +91,7 @@ def load(folder: Path, like: PyTree, identity: dict[str, Any]) -> Checkpoint:
     for path in checkpoints(folder):
         try:
             manifest, arrays = read(path)
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
+        except DAMAGE as error:
             log.warning("checkpoint %s is damaged (%s); trying an older one", path, error)
             damaged.append(path.name)
             continue
@@ -98,9 +107,20 @@ def load(folder: Path, like: PyTree, identity: dict[str, Any]) -> Checkpoint:
                     f"has {value!r}; resume with the same {name}, or start a new run"
                 )
         state = fill(like, arrays, path)
-        return Checkpoint(manifest["round"], state, manifest["history"], manifest["identity"])
+        engine = Settings(**manifest["engine"])
+        return Checkpoint(
+            manifest["round"], state, manifest["history"], manifest["identity"], engine
+        )
     found = f"only damaged ones ({', '.join(damaged)})" if damaged else "none"
     raise CheckpointError(f"{folder}: no intact checkpoint to resume from, found {found}")
+
+
+def engine_of(folder: Path) -> Settings | None:
+    """How the run was run whose newest intact checkpoint is under `folder`; None if none is."""
+    for path in checkpoints(folder):
+        with suppress(*DAMAGE):  # `load` tells of it.
+            return Settings(**read(path)[0]["engine"])
+    return None
 
 
 def checkpoints(folder: Path) -> list[Path]:

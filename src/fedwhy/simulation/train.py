@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +92,16 @@ def train(
         check_same_kind(clients, data)
         check_fit(model, weights, data)
 
+    engine = engine or Engine()
+    if resume is not None:
+        engine = as_before(engine, checkpoint_folder(Path(resume)))
     run_rounds = Rounds(
         algorithm,
         clients,
         algorithm.init(weights),
         lambda round: sample_cohort(clients.clients, size, seed, round),
         seed,
-        engine or Engine(),
+        engine,
     )
     evaluators = {
         name: Evaluator(model, data, run_rounds.settings, run_rounds.arrays_of(data))
@@ -112,6 +116,7 @@ def train(
         seed,
         server=run_rounds.server,
         states=run_rounds.states,
+        engine=run_rounds.settings,
     )
     if resume is not None:
         restore(training, run_rounds, Path(resume))
@@ -245,15 +250,37 @@ def evaluate(evaluators: dict[str, Evaluator], weights: Weights) -> dict[str, fl
     return record
 
 
+def checkpoint_folder(folder: Path) -> Path:
+    """Where the checkpoints are: `folder`, or one in it if it is a run folder."""
+    inner = folder / "checkpoints"
+    return inner if inner.is_dir() else folder
+
+
+def as_before(engine: Engine, folder: Path) -> Engine:
+    """`engine` with what is `"auto"` as it was in a run with checkpoints in `folder`.
+
+    So the run goes on to the last bit as it would have, unless this machine has fewer devices.
+    """
+    before = checkpoints.engine_of(folder)
+    if before is None or before.devices > len(jax.devices()):
+        return engine
+    known = {
+        "lanes": before.lanes,
+        "devices": before.devices,
+        "lowering": "on" if before.lowering else "off",
+    }
+    open_ = {name: value for name, value in known.items() if getattr(engine, name) == "auto"}
+    return replace(engine, **open_)
+
+
 def restore(training: Training, rounds: Rounds, folder: Path) -> None:
     """Puts `training` where the newest intact checkpoint in `folder` left it."""
-    inner = folder / "checkpoints"
     like = {"server": training.server, "states": training.states.all()}
-    saved = checkpoints.load(inner if inner.is_dir() else folder, like, training.identity)
+    saved = checkpoints.load(checkpoint_folder(folder), like, training.identity)
     training.server = rounds.place(saved.state["server"])
     training.states.restore(saved.state["states"])
     training.history, training.round = saved.history, saved.round
-    training.resumed_from = inner.parent if inner.is_dir() else folder
+    training.resumed_from = folder
 
 
 @contextmanager

@@ -118,7 +118,7 @@ class RunFolder(Callback):
         state = {"server": training.server, "states": training.states.all()}
         # A round whose result was refused is in the history, but not in the state.
         history = [record for record in training.history if record["round"] <= training.round]
-        checkpoint = Checkpoint(training.round, state, history, training.identity)
+        checkpoint = Checkpoint(training.round, state, history, training.identity, training.engine)
         checkpoints.save(self.path / "checkpoints", checkpoint)
 
 

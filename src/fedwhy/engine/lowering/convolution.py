@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fedwhy.engine.lowering.product import every_row_times
 from fedwhy.engine.lowering.winograd import FEWEST_CHANNELS, winograd
 
 # Bytes of columns made at a time.
@@ -95,7 +96,7 @@ def convolve(window: Window, x: jax.Array, w: jax.Array) -> jax.Array:
         return grouped(window, x, w)
     if prod(window.size) == 1:
         x = lax.slice(x, [0] * x.ndim, x.shape, (1, *window.stride, 1))
-        return x @ w.reshape(w.shape[-2:])
+        return every_row_times(x, w.reshape(w.shape[-2:]), {})
     if suits_winograd(window, w):
         return winograd(x, w)
     return dense(window, x, w)

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from fedwhy.engine.lowering.product import every_row_times, multiplies_rows
+
 PyTree = Any
 
 
@@ -62,11 +64,12 @@ def scan(parameters: Mapping[str, Any], evaluate: Callable[..., list[Any]], inpu
     early = [product for product in products if product.inputs is not None]
     late = [product for product in products if product.inputs is None]
     before = [all_steps(p, loop.xs[p.inputs or 0], loop.constants[p.weights]) for p in early]
-    rule = partial(replaced, early)
     if not late:
-        return run(rule, loop, (before, []))[0]
+        return run(partial(replaced, early, {}), loop, (before, []))[0]
 
     def forward(weights: list[Any], loop: Loop, before: list[Any]):
+        turned = {p.weights: lax.optimization_barrier(loop.constants[p.weights].T) for p in late}
+        rule = partial(replaced, early, turned)
         zeros = [jnp.zeros((options["length"], *p.result.shape), p.result.dtype) for p in late]
         outputs, back, rows = jax.vjp(
             lambda *a: run(rule, a[0], a[1:]), loop, before, zeros, has_aux=True
@@ -105,8 +108,21 @@ def find_products(run: Callable[..., Any], loop: Loop) -> list[Product]:
     return found
 
 
-def replaced(early: Sequence[Product], constants, xs, over_time, kept, left, right, **parameters):
-    """The rule for the loop's body: early products are there already, late ones keep their rows."""
+def replaced(
+    early: Sequence[Product],
+    turned: Mapping[int, jax.Array],
+    constants,
+    xs,
+    over_time,
+    kept,
+    left,
+    right,
+    **parameters,
+):
+    """The rule for the loop's body: early products are there already, late ones keep their rows.
+
+    `turned` holds the weights of late products, transposed.
+    """
     weights = place_of_weights(constants, left, right, parameters)
     if weights is None:
         return None
@@ -116,11 +132,37 @@ def replaced(early: Sequence[Product], constants, xs, over_time, kept, left, rig
         if (product.weights, product.inputs) == (weights, inputs):
             return result
     kept.append(left)
-    return lax.dot_general(left, lax.stop_gradient(right), **parameters) + zeros[len(kept) - 1]
+    y = times(left, lax.stop_gradient(right), turned[weights], parameters)
+    return y + zeros[len(kept) - 1]
+
+
+def times(rows: jax.Array, weights: jax.Array, turned: jax.Array, parameters: Mapping[str, Any]):
+    """`rows` times `weights`, without a gradient for the weights.
+
+    The gradient of the rows is a product with the weights transposed: faster where they are so
+    already, as in `turned`.
+    """
+    if rows.ndim != 2 or not multiplies_rows(rows, weights, parameters):
+        return lax.dot_general(rows, weights, **parameters)
+
+    @jax.custom_vjp
+    def product(rows: jax.Array, weights: jax.Array, turned: jax.Array) -> jax.Array:
+        return lax.dot_general(rows, weights, **parameters)
+
+    def forward(rows: jax.Array, weights: jax.Array, turned: jax.Array):
+        return product(rows, weights, turned), turned
+
+    def backward(turned: jax.Array, dy: jax.Array):
+        return lax.dot_general(dy, turned, **parameters), None, None
+
+    product.defvjp(forward, backward)
+    return product(rows, weights, turned)
 
 
 def all_steps(product: Product, rows: jax.Array, weights: jax.Array) -> jax.Array:
     """The product at every step, `[time, ...]`."""
+    if multiplies_rows(rows[0], weights, product.parameters):
+        return every_row_times(rows, weights, product.parameters)
     return jax.vmap(lambda each: lax.dot_general(each, weights, **product.parameters))(rows)
 
 
