@@ -8,6 +8,7 @@ import pytest
 
 import fedwhy as fw
 from fedwhy.engine import Engine, compiled, states
+from fedwhy.engine import devices as engine_devices
 from fedwhy.engine.devices import make_mesh, share
 from fedwhy.engine.examples import OnHost
 from fedwhy.engine.states import DeviceStates, HostStates
@@ -91,11 +92,18 @@ def test_examples_on_the_host_give_the_same_run(clients, softmax, monkeypatch, d
     assert_same(resident.server, on_host.server)
 
 
-def test_devices_of_a_cpu_read_a_memory_mapped_file_where_it_is(tmp_path):
+@pytest.mark.parametrize("small", [True, False])
+def test_devices_of_a_cpu_read_a_memory_mapped_file_where_it_is_unless_small(
+    tmp_path, monkeypatch, small
+):
+    monkeypatch.setattr(engine_devices, "READ_AT_ONCE", 2800 if small else 2799)
     file = np.memmap(tmp_path / "x", np.float32, "w+", shape=(100, 7))
-    shared = share(file, make_mesh(2))
+    file[:] = 3
+    shared = share(file[:], make_mesh(2))
     addresses = {s.data.unsafe_buffer_pointer() for s in shared.addressable_shards}
-    assert addresses == {file.ctypes.data}
+    assert len(addresses) == 1
+    assert (addresses == {file.ctypes.data}) is not small
+    assert (np.asarray(shared) == 3).all()
 
 
 def test_ragged_cohorts_compile_once(softmax, digits, caplog):

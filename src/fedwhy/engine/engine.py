@@ -13,10 +13,10 @@ class Engine:
     """How rounds are run: on how many devices, and in how many lanes on each of them.
 
     A lane is a stream of clients, one after another; lanes run side by side. With `lowering`
-    `"on"`, convolutions, max pools and recurrences are computed in other ways than XLA's, which are
-    faster in the loops of a CPU. What is `"auto"` is measured on the first round's work, and
-    remembered for the model and the machine. The result does not depend on any of it beyond float
-    rounding.
+    `"on"`, convolutions, max pools, products and recurrences are computed in other ways than XLA's,
+    which are faster in the loops of a CPU. What is `"auto"` is measured on the first round's work,
+    and remembered for the model and the machine. The result does not depend on any of it beyond
+    float rounding.
     """
 
     lanes: int | Literal["auto"] = "auto"

@@ -1,4 +1,4 @@
-"""`lower`: a model whose convolutions, max pools and recurrences are computed in another way."""
+"""`lower`: a model whose convolutions, pools, products and recurrences are computed otherwise."""
 
 from dataclasses import replace
 from typing import Any
