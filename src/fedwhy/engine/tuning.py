@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from importlib.metadata import version
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,7 @@ from fedwhy.models import Model, Weights
 log = logging.getLogger("fedwhy")
 
 LONG_ENOUGH = 0.1  # seconds that a measurement takes, if the round has so much work
+DECISIVE = 2.0  # how many times faster a way must be on two examples
 
 
 def choose(
@@ -49,7 +51,8 @@ def choose(
     key = fingerprint(engine, settings, algorithm, data, server, len(cohort))
     if known := recall(key):
         return Settings(**known)
-    if lowering is None and not lowering_pays(algorithm.model, server.weights, data):
+    batch_size = algorithm.client(algorithm.model).batching.batch_size
+    if lowering is None and not lowering_pays(algorithm.model, server.weights, data, batch_size):
         settings = [replace(candidate, lowering=False) for candidate in settings]
     log.info("measuring %d ways to run the rounds of this model", len(settings))
     best, shortest = settings[0], float("inf")
@@ -78,33 +81,46 @@ def choice_of_lowering(engine: Engine) -> bool | None:
     return None if jax.process_count() == 1 else True
 
 
-def lowering_pays(model: Model, weights: Weights, data: FederatedDataset) -> bool:
-    """Whether the gradient of two examples' loss, in a loop, takes less time with lowering."""
-    x, y = jax.tree.map(lambda a: jnp.asarray(a[:2]), (data.x, data.y))
-    seconds = []
-    for way in (lower(model), model):
+def lowering_pays(model: Model, weights: Weights, data: FederatedDataset, batch_size: int) -> bool:
+    """Whether the gradient of a batch's loss, in a loop, takes less time with lowering.
 
-        @jax.jit
-        def run(params, times, way=way):
-            def loss(params):
-                output, _ = way.apply(params, weights.state, x, jax.random.key(0), True)
-                return jnp.mean(way.loss(output, y))
+    Without it, a batch may take minutes; two examples tell, unless both ways are close.
+    """
+    for examples in (2, batch_size):
+        lowered, plain = (
+            seconds_per_gradient(way, weights, data, examples) for way in (lower(model), model)
+        )
+        log.info("%d examples: %.3g s with lowering, %.3g s without", examples, lowered, plain)
+        if not 1 / DECISIVE < lowered / plain < DECISIVE:
+            break
+    return lowered < plain
 
-            def step(_, params):
-                return trees.subtract(params, jax.grad(loss)(params))
 
-            return jax.lax.fori_loop(0, times, step, params)
+def seconds_per_gradient(
+    model: Model, weights: Weights, data: FederatedDataset, examples: int
+) -> float:
+    """Seconds that a gradient step on the first `examples` of `data` takes, in a loop."""
+    x, y = jax.tree.map(lambda a: jnp.asarray(a[:examples]), (data.x, data.y))
 
-        jax.block_until_ready(run(weights.params, 0))  # Compiles.
-        steps, taken = 1, 0.0
-        while taken < LONG_ENOUGH / 4:
-            steps *= 2
-            start = time.perf_counter()
-            jax.block_until_ready(run(weights.params, steps))
-            taken = time.perf_counter() - start
-        seconds.append(taken / steps)
-    log.info("a step of two examples: %.3g s with lowering, %.3g s without", *seconds)
-    return seconds[0] < seconds[1]
+    @jax.jit
+    def run(params, times):
+        def loss(params):
+            output, _ = model.apply(params, weights.state, x, jax.random.key(0), True)
+            return jnp.mean(model.loss(output, y))
+
+        def step(_, params):
+            return trees.subtract(params, jax.grad(loss)(params))
+
+        return jax.lax.fori_loop(0, times, step, params)
+
+    jax.block_until_ready(run(weights.params, 0))  # Compiles.
+    steps, taken = 1, 0.0
+    while taken < LONG_ENOUGH / 4:
+        steps *= 2
+        start = time.perf_counter()
+        jax.block_until_ready(run(weights.params, steps))
+        taken = time.perf_counter() - start
+    return taken / steps
 
 
 def candidates(engine: Engine, cohort: int, lowering: bool) -> Iterator[Settings]:
@@ -204,6 +220,7 @@ def fingerprint(
         device,
         cores(),
         jax.__version__,
+        version("fedwhy"),
         batch,
         cohort,
         text,
