@@ -22,8 +22,8 @@ the rounds that do not count took beyond a typical one (compiling, tuning). *GFL
 network's matrix products alone, as `networks.py` counts them. *Compiled later*: programs that were
 compiled in rounds that count, where the system tells. *Same model*: the distance of the trained
 weights from those of the reference (fedwhy; among the limits, the first), over the distance
-travelled; 1 % is the most that passes (5 % in W1 and 10 % in W4, whose networks amplify rounding).
-The limits are not judged: no average calms their rounding. How all this is measured:
+travelled; 1 % is the most that passes (5 % in W1 and W2, 10 % in W4, whose networks amplify
+rounding). The limits are not judged: no average calms their rounding. How all this is measured:
 [README.md](README.md)."""
 
 

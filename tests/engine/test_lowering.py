@@ -63,6 +63,17 @@ def test_product_of_rows_with_weights_equals_lax(rows, inputs, outputs):
     )
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 5), (6, 7, 5), (2, 2, 2, 5)])
+def test_product_of_rows_in_several_axes_equals_lax(shape):
+    assert_same_values_and_gradients(lambda x, w: x @ w, random(0, *shape), random(1, 5, 4))
+
+
+@pytest.mark.parametrize("rows", [4, 40])
+def test_products_of_bfloat16_lose_nothing_more(rows):
+    x, w = (random(seed, *s).astype(jnp.bfloat16) for seed, s in enumerate([(rows, 5), (5, 4)]))
+    assert_same_values_and_gradients(lambda x, w: (x @ w).astype(jnp.float32), x, w, rtol=1e-2)
+
+
 def test_gradient_of_weights_that_few_rows_meet_is_no_product():
     def loss(x, w):
         return jnp.sum(rewritten(jnp.matmul, RULES)(x, w) ** 2)

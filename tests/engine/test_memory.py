@@ -1,5 +1,8 @@
 """Where examples and client states lie changes no result; memory and programs do not grow."""
 
+import resource
+import sys
+
 import jax
 import numpy as np
 import optax
@@ -104,6 +107,24 @@ def test_devices_of_a_cpu_read_a_memory_mapped_file_where_it_is_unless_small(
     assert len(addresses) == 1
     assert (addresses == {file.ctypes.data}) is not small
     assert (np.asarray(shared) == 3).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux maps a file at once")
+def test_large_file_is_mapped_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine_devices, "READ_AT_ONCE", 0)
+    np.save(tmp_path / "x.npy", np.ones((8192, 1024), np.float32))
+
+    def faults(share_of_memory):
+        monkeypatch.setattr(engine_devices, "MAPPED_AT_ONCE", share_of_memory)
+        file = np.load(tmp_path / "x.npy", mmap_mode="r")
+        shared = share(file, make_mesh(1))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        assert file[:, 0].sum() == 8192
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        assert shared.unsafe_buffer_pointer() == file.ctypes.data
+        return faults
+
+    assert faults(0.5) < faults(0.0) / 2
 
 
 def test_ragged_cohorts_compile_once(softmax, digits, caplog):

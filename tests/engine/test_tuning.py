@@ -23,14 +23,15 @@ def train(algorithm, digits):
 
 @pytest.fixture
 def measured(monkeypatch):
-    """Counts measurements, and lets each be faster than the one before."""
+    """The settings measured, each faster than the one before, on cores that are not in use."""
     taken = []
 
-    def seconds(*arguments):
-        taken.append(arguments)
+    def seconds(trial, shortest):
+        taken.append(trial.settings)
         return 1 / len(taken)
 
-    monkeypatch.setattr(tuning, "seconds_per_step", seconds)
+    monkeypatch.setattr(tuning.Trial, "seconds_per_step", seconds)
+    monkeypatch.setattr(tuning.Trial, "slowdown", lambda trial: 2 * tuning.IN_USE)
     return taken
 
 
@@ -76,5 +77,26 @@ def test_what_is_chosen_by_hand_is_not_measured(softmax, digits, measured):
 def test_every_core_is_a_device_and_lowering_is_measured_on_cpu():
     found = list(tuning.candidates(Engine(), cohort=10, lowering=True))
     assert found[0] == Settings(lanes=1, devices=len(jax.devices()), lowering=True)
-    assert tuning.choice_of_lowering(Engine()) is None
-    assert tuning.choice_of_lowering(Engine(lowering="off")) is False
+    convolutions = {"conv_general_dilated", "dot_general"}
+    assert tuning.choice_of_lowering(Engine(), convolutions) is None
+    assert tuning.choice_of_lowering(Engine(), {"dot_general"}) is True
+    assert tuning.choice_of_lowering(Engine(), set()) is False
+    assert tuning.choice_of_lowering(Engine(lowering="off"), convolutions) is False
+
+
+def test_lanes_that_leave_no_core_idle_are_taken_without_a_second_look(
+    softmax, digits, measured, monkeypatch
+):
+    monkeypatch.setattr(tuning.Trial, "slowdown", lambda trial: 1.0)
+    train(fw.fedavg(softmax, fw.LocalSGD(optax.sgd(0.1))), digits)
+    assert measured == [Settings(lanes=1, devices=len(jax.devices()), lowering=True)]
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 1e9])
+def test_whole_batches_are_tried_without_lowering_where_two_examples_are_fast(
+    seconds, digits, measured, monkeypatch
+):
+    monkeypatch.setattr(tuning, "seconds_per_gradient", lambda *a, **k: seconds)
+    cnn = fw.Model.from_zoo("cnn")
+    train(fw.fedavg(cnn, fw.LocalSGD(optax.sgd(0.1))), digits)
+    assert [settings.lowering for settings in measured] == [True, True] + [False] * (seconds < 1)

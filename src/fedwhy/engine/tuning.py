@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import version
 
@@ -18,7 +18,7 @@ from fedwhy.engine.cache import recall, remember
 from fedwhy.engine.compiled import CompiledRounds
 from fedwhy.engine.devices import by_lane, cores, place
 from fedwhy.engine.engine import Engine, Settings
-from fedwhy.engine.lowering import can_lower, lower
+from fedwhy.engine.lowering import lowered_operations
 from fedwhy.engine.plan import Plan
 from fedwhy.engine.program import enrol
 from fedwhy.errors import EngineError
@@ -28,7 +28,9 @@ from fedwhy.models import Model, Weights
 log = logging.getLogger("fedwhy")
 
 LONG_ENOUGH = 0.1  # seconds that a measurement takes, if the round has so much work
-DECISIVE = 2.0  # how many times faster a way must be on two examples
+FAR_BEHIND = 10.0  # times the shortest: a way that need not be measured with care
+# How much longer a step may take while every core has one of its own, for the cores to be in use.
+IN_USE = 1.5
 
 
 def choose(
@@ -44,56 +46,66 @@ def choose(
     The choice is remembered for the model, its batches and the machine, so that runs that ought to
     be the same are, to the last bit.
     """
-    lowering = can_lower(algorithm.model, server.weights, data.x) and choice_of_lowering(engine)
+    operations = lowered_operations(algorithm.model, server.weights, data.x)
+    lowering = choice_of_lowering(engine, operations)
     settings = list(candidates(engine, len(cohort), lowering is not False))
     if len(settings) == 1 and lowering is not None:
         return settings[0]
     key = fingerprint(engine, settings, algorithm, data, server, len(cohort))
     if known := recall(key):
         return Settings(**known)
-    batch_size = algorithm.client(algorithm.model).batching.batch_size
-    if lowering is None and not lowering_pays(algorithm.model, server.weights, data, batch_size):
-        settings = [replace(candidate, lowering=False) for candidate in settings]
-    log.info("measuring %d ways to run the rounds of this model", len(settings))
-    best, shortest = settings[0], float("inf")
-    for candidate in settings:
-        compiled = CompiledRounds(algorithm, data, server, len(cohort), candidate)
-        try:
-            seconds = seconds_per_step(compiled, algorithm, server, cohort, seed, shortest)
-        except EngineError as error:  # So many lanes do not fit; more would not either.
-            log.info("%s: %s", candidate, error)
-            break
-        log.info("%s: %.3g ms a step", candidate, 1e3 * seconds)
-        if seconds < shortest:
-            best, shortest = candidate, seconds
+    log.info("measuring how the rounds of this model run fastest")
+
+    def trial(candidate: Settings) -> Trial:
+        return Trial(algorithm, data, server, cohort, candidate, seed)
+
+    best, shortest = fastest(settings, trial)
+    if lowering is None:
+        # Without lowering a batch may take minutes, so two of its examples are tried first.
+        two = seconds_per_gradient(algorithm.model, server.weights, data, examples=2)
+        if two < shortest * best.lanes * best.devices:
+            plain = replace(best, lowering=False)
+            best = plain if trial(plain).seconds_per_step(shortest) < shortest else best
     return Settings(**remember(key, asdict(best)))
 
 
-def choice_of_lowering(engine: Engine) -> bool | None:
-    """Whether a model that can be lowered is; None where it must be measured.
+def on_cpu() -> bool:
+    """Whether the devices are CPUs."""
+    return jax.default_backend() == "cpu"
 
-    On other devices than CPUs XLA's own operations are the faster ones.
+
+def fastest(
+    settings: list[Settings], trial: Callable[[Settings], "Trial"]
+) -> tuple[Settings, float]:
+    """The best of `settings`, which are in the order of promise, and its seconds a step."""
+    best, shortest = settings[0], float("inf")
+    for candidate in settings:
+        tried = trial(candidate)
+        try:
+            seconds = tried.seconds_per_step(shortest)
+        except EngineError as error:  # So many lanes do not fit; more would not either.
+            log.info("%s: %s", candidate, error)
+            break
+        if seconds < shortest:
+            best, shortest = candidate, seconds
+        if candidate.devices > 1 and on_cpu() and tried.slowdown() < IN_USE:
+            break
+    return best, shortest
+
+
+def choice_of_lowering(engine: Engine, operations: set[str]) -> bool | None:
+    """Whether a model with these `lowered_operations` is lowered; None where that is measured.
+
+    On other devices than CPUs XLA's own operations are the faster ones; on CPUs its products
+    never are.
     """
+    if not operations:
+        return False
     if engine.lowering != "auto":
         return engine.lowering == "on"
-    if jax.default_backend() != "cpu":
+    if not on_cpu():
         return False
-    return None if jax.process_count() == 1 else True
-
-
-def lowering_pays(model: Model, weights: Weights, data: FederatedDataset, batch_size: int) -> bool:
-    """Whether the gradient of a batch's loss, in a loop, takes less time with lowering.
-
-    Without it, a batch may take minutes; two examples tell, unless both ways are close.
-    """
-    for examples in (2, batch_size):
-        lowered, plain = (
-            seconds_per_gradient(way, weights, data, examples) for way in (lower(model), model)
-        )
-        log.info("%d examples: %.3g s with lowering, %.3g s without", examples, lowered, plain)
-        if not 1 / DECISIVE < lowered / plain < DECISIVE:
-            break
-    return lowered < plain
+    return None if operations != {"dot_general"} and jax.process_count() == 1 else True
 
 
 def seconds_per_gradient(
@@ -129,7 +141,7 @@ def candidates(engine: Engine, cohort: int, lowering: bool) -> Iterator[Settings
     On CPU one lane on each core as a device of its own, or one lane that all cores share; on other
     devices all of them, with ever more lanes.
     """
-    cpu = jax.default_backend() == "cpu"
+    cpu = on_cpu()
     every = len(jax.devices())
     if engine.devices != "auto":
         devices = [engine.devices]
@@ -150,51 +162,68 @@ def candidates(engine: Engine, cohort: int, lowering: bool) -> Iterator[Settings
 
 def local_settings() -> Settings:
     """Every device of this process, for work outside of rounds."""
-    cpu = jax.default_backend() == "cpu"
-    return Settings(1, len(jax.local_devices()), lowering=cpu)
+    return Settings(1, len(jax.local_devices()), lowering=on_cpu())
 
 
-def seconds_per_step(
-    compiled: CompiledRounds,
-    algorithm: Algorithm,
-    server: ServerState,
-    cohort: np.ndarray,
-    seed: int,
-    shortest: float,
-) -> float:
-    """Seconds that one local step takes, all lanes taken together.
+class Trial:
+    """Times steps of one round under one setting."""
 
-    A few steps of a round are run, and more where they are over too soon to tell; a way that is
-    far behind `shortest` is given up at once.
-    """
-    plan = compiled.plan(cohort, seed, 1)
-    key = np.asarray(jax.random.key_data(jax.random.key(seed)))
-    one = enrol(algorithm, server.weights)
-    states = jax.tree.map(lambda a: np.broadcast_to(a, (*plan.client.shape, *a.shape)), one)
-    states = place(states, by_lane(compiled.mesh))
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        data: FederatedDataset,
+        server: ServerState,
+        cohort: np.ndarray,
+        settings: Settings,
+        seed: int,
+    ):
+        self.settings, self.server = settings, server
+        self.compiled = CompiledRounds(algorithm, data, server, len(cohort), settings)
+        self.plan = self.compiled.plan(cohort, seed, 1)
+        self.key = np.asarray(jax.random.key_data(jax.random.key(seed)))
+        one = enrol(algorithm, server.weights)
+        states = jax.tree.map(
+            lambda a: np.broadcast_to(a, (*self.plan.client.shape, *a.shape)), one
+        )
+        self.states = place(states, by_lane(self.compiled.mesh))
 
-    def seconds(plan: Plan) -> float:
-        ready = compiled.place([plan])
+    def seconds_per_step(self, shortest: float) -> float:
+        """Seconds that one local step takes, all lanes taken together.
+
+        A few steps of the round are run, and more where they are over too soon to tell; a way that
+        is far behind `shortest` is given up at once.
+        """
+        longest = int(self.plan.begin.max())
+        self.steps = 1
+        self._seconds(self._shortened())  # Compiles.
+        while True:
+            part = self._shortened()
+            self.taken = min(self._seconds(part) for _ in range(2))
+            each = self.taken / int(part.begin[:, -1].sum())
+            enough = self.taken > LONG_ENOUGH or self.steps >= longest
+            if enough or each > FAR_BEHIND * shortest:
+                log.info("%s: %.3g ms a step", self.settings, 1e3 * each)
+                return each
+            self.steps *= 4
+
+    def slowdown(self) -> float:
+        """How many times as long the lanes took as the first of them alone."""
+        part = self._shortened()
+        first = np.arange(len(part.begin)) == 0
+        alone = part._replace(begin=part.begin * first[:, None], clients=part.clients * first)
+        return self.taken / min(self._seconds(alone) for _ in range(2))
+
+    def _seconds(self, plan: Plan) -> float:
+        ready = self.compiled.place([plan])
         start = time.perf_counter()
-        jax.block_until_ready(compiled(server, states, ready, key, 1, 1))
+        jax.block_until_ready(self.compiled(self.server, self.states, ready, self.key, 1, 1))
         return time.perf_counter() - start
 
-    longest = int(plan.begin.max())
-    steps = 1
-    seconds(shortened(plan, steps))  # Compiles.
-    while True:
-        part = shortened(plan, steps)
-        taken = min(seconds(part) for _ in range(2))
-        each = taken / int(part.begin[:, -1].sum())
-        if taken > LONG_ENOUGH or steps >= longest or each > 10 * shortest:
-            return each
-        steps *= 4
-
-
-def shortened(plan: Plan, steps: int) -> Plan:
-    """The plan of the first `steps` steps of each lane."""
-    begin = np.minimum(plan.begin, steps)
-    return plan._replace(begin=begin, clients=(begin[:, 1:] > begin[:, :-1]).sum(1, dtype=np.int32))
+    def _shortened(self) -> Plan:
+        """The plan of the first `steps` steps of each lane."""
+        begin = np.minimum(self.plan.begin, self.steps)
+        clients = (begin[:, 1:] > begin[:, :-1]).sum(1, dtype=np.int32)
+        return self.plan._replace(begin=begin, clients=clients)
 
 
 def fingerprint(

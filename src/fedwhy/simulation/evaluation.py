@@ -10,7 +10,7 @@ from jax.sharding import PartitionSpec
 from fedwhy.algorithms import Tally
 from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.engine import Settings, local_settings
-from fedwhy.engine.devices import AXIS, local_mesh, make_mesh, share
+from fedwhy.engine.devices import AXIS, compiler_options, local_mesh, make_mesh, share
 from fedwhy.engine.lowering import lower
 from fedwhy.federated import trees
 from fedwhy.models import Model, Weights
@@ -63,7 +63,8 @@ class Evaluator:
             check_vma=False,
         )
         self._run = jax.jit(
-            lambda weights, arrays, starts: self._scores(on_all_devices(weights, arrays, starts))
+            lambda weights, arrays, starts: self._scores(on_all_devices(weights, arrays, starts)),
+            compiler_options=compiler_options(mesh),
         )
 
     def __call__(self, weights: Weights) -> Scores:

@@ -8,7 +8,7 @@ import jax
 from fedwhy.engine.lowering.convolution import convolution
 from fedwhy.engine.lowering.pooling import max_pool
 from fedwhy.engine.lowering.product import product
-from fedwhy.engine.lowering.rewrite import Rules, contains, rewritten
+from fedwhy.engine.lowering.rewrite import Rules, operations, rewritten
 from fedwhy.models import Model, Weights
 
 PyTree = Any
@@ -32,10 +32,10 @@ def lower(model: Model) -> Model:
     return replace(model, apply=apply)
 
 
-def can_lower(model: Model, weights: Weights, x: PyTree) -> bool:
-    """Whether `model` holds an operation that `lower` changes; `x` `[examples, ...]`."""
+def lowered_operations(model: Model, weights: Weights, x: PyTree) -> set[str]:
+    """The operations of `model` that `lower` may change, by XLA's names; x `[examples, ...]`."""
     batch = jax.tree.map(
         lambda a: jax.ShapeDtypeStruct((2, *a.shape[1:]), jax.dtypes.canonicalize_dtype(a.dtype)), x
     )
     traced = jax.make_jaxpr(lambda w, x: model.apply(*w, x, jax.random.key(0), True))
-    return contains(traced(weights, batch).jaxpr, RULES)
+    return operations(traced(weights, batch).jaxpr) & {*RULES, "scan"}

@@ -90,11 +90,14 @@ def apply(equation: Any, rules: Rules, inputs: list[Any]) -> list[Any]:
 
 def contains(jaxpr: Jaxpr, rules: Rules) -> bool:
     """Whether a traced function holds an operation of `rules`, or a scan, however deep."""
-    return any(
-        equation.primitive.name in (*rules, "scan")
-        or any(contains(inner, rules) for inner in inner_functions(equation.params))
-        for equation in jaxpr.eqns
-    )
+    return not operations(jaxpr).isdisjoint({*rules, "scan"})
+
+
+def operations(jaxpr: Jaxpr) -> set[str]:
+    """The names of a traced function's operations, however deep."""
+    names = {equation.primitive.name for equation in jaxpr.eqns}
+    inner = (f for equation in jaxpr.eqns for f in inner_functions(equation.params))
+    return names.union(*map(operations, inner))
 
 
 def inner_functions(parameters: Mapping[str, Any]) -> Iterator[Jaxpr]:
