@@ -8,7 +8,7 @@ import fedwhy
 SOURCE = Path(fedwhy.__file__).parent
 
 LEVELS = [
-    {"errors"},
+    {"cache", "errors"},
     {"federated"},
     {"aggregators", "data", "models"},
     {"algorithms"},

@@ -14,7 +14,7 @@ from fedwhy.data.partitions import (
     Shards,
     partition,
 )
-from fedwhy.data.sources import SOURCES, Source, load
+from fedwhy.data.sources import SOURCES, Source, load, variant
 from fedwhy.data.stats import Stats
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "check_values",
     "load",
     "partition",
+    "variant",
 ]

@@ -53,10 +53,24 @@ def models() -> list[dict[str, Any]]:
 
 
 def datasets() -> list[dict[str, Any]]:
-    """The datasets, each with its shape, licence and citation."""
+    """The datasets, each with its shape, licence, citation, and files with their digests."""
     return [
-        {"name": name, "parameters": keys("data", tables.NamedData)}
-        | {key: value for key, value in source._asdict().items() if key != "read"}
+        {
+            "name": name,
+            "parameters": keys("data", tables.NamedData),
+            "summary": source.summary,
+            "task": source.task,
+            "classes": source.classes,
+            "shape": source.shape,
+            "licence": source.licence,
+            "citation": source.citation,
+            "clients": {by: way.clients for by, way in source.variants.items() if by},
+            "files": [
+                {"path": file.path, "digest": file.digest, "urls": file.urls}
+                for way in source.variants.values()
+                for file in way.files
+            ],
+        }
         for name, source in SOURCES.items()
     ]
 

@@ -18,7 +18,16 @@ from fedwhy.algorithms import (
     FullGradient,
     LocalSGD,
 )
-from fedwhy.data import PARTITIONS, SOURCES, Dataset, FederatedDataset, Source, load, partition
+from fedwhy.data import (
+    PARTITIONS,
+    SOURCES,
+    Dataset,
+    FederatedDataset,
+    Source,
+    load,
+    partition,
+    variant,
+)
 from fedwhy.engine import Engine
 from fedwhy.errors import FedwhyError, ModelError, ParameterError, number
 from fedwhy.experiment import tables as schema
@@ -69,7 +78,7 @@ class Experiment:
         if not own_data:
             file.choice("data", "name", SOURCES, "digits")
         schemas: dict[str, type[Table]] = {"data": schema.OwnData if own_data else schema.NamedData}
-        if not own_data or "partition" in given:
+        if "partition" in given or not (own_data or self._has_clients):
             scheme = file.choice("partition", "name", PARTITIONS, "dirichlet")
             schemas["partition"] = schema.partition_table(scheme)
         schemas |= {
@@ -82,6 +91,13 @@ class Experiment:
         return {name: file.parse(name, kind) for name, kind in schemas.items()}
 
     @property
+    def _has_clients(self) -> bool:
+        """Whether the named dataset comes with clients."""
+        data = self.file.parse("data", schema.NamedData)
+        with self.file.blame("data"):
+            return variant(data.name, data.by).clients is not None
+
+    @property
     def settings(self) -> dict[str, dict[str, Any]]:
         """The resolved experiment as plain tables, without keys that are unset."""
         dumped = {name: t.model_dump(exclude_none=True) for name, t in self.tables.items()}
@@ -91,8 +107,9 @@ class Experiment:
     def data(self) -> tuple[FederatedDataset, Dataset | None]:
         """The clients and the central test set.
 
-        The user's own function may return a `FederatedDataset`, a pair of one and a test
-        `Dataset`, or a `Source` (central train and test sets) for `[partition]` to deal out.
+        The user's own function may return a `FederatedDataset`, a pair of one and a test set, or a
+        `Source` (central train and test sets) for `[partition]` to deal out. A test set with
+        clients is pooled.
         """
         table = self.tables["data"]
         if isinstance(table, schema.OwnData):
@@ -100,10 +117,16 @@ class Experiment:
         else:
             with self.file.blame("data"):
                 source = load(**self.settings["data"])
-        if isinstance(source, Source) and all(isinstance(part, Dataset) for part in source):
-            return self._dealt(source.train), source.test
         pair = source if isinstance(source, tuple) and len(source) == 2 else (source, None)
         clients, test = pair
+        if isinstance(test, FederatedDataset):
+            test = test.pooled()
+        if (
+            isinstance(source, Source)
+            and isinstance(clients, Dataset)
+            and isinstance(test, Dataset)
+        ):
+            return self._dealt(clients), test
         if not isinstance(clients, FederatedDataset) or not isinstance(test, Dataset | None):
             raise self.file.error(
                 "data.python",

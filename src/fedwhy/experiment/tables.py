@@ -17,9 +17,10 @@ from fedwhy.models import ZOO
 
 
 class NamedData(Table):
-    """`[data]`: a dataset by name, its images resized to `resize = [height, width]`."""
+    """`[data]`: a dataset by name, see `load`; images are resized to `resize = [height, width]`."""
 
     name: str = "digits"
+    by: str | None = None
     resize: list[int] | None = None
 
 
