@@ -51,7 +51,7 @@ def test_own_data_and_models_train_as_the_page_says(tmp_path, monkeypatch):
 
 def test_every_key_of_an_experiment_file_is_listed_with_its_default():
     schemas = [
-        *(("data", table) for table in (tables.NamedData, tables.OwnData)),
+        *(("data", table) for table in (tables.NamedData, tables.FileData, tables.OwnData)),
         *(("partition", tables.partition_table(name)) for name in PARTITIONS),
         *(("model", table) for table in (tables.KerasModel, tables.OwnModel)),
         *(("model", tables.zoo_table(name)) for name in ZOO),

@@ -26,6 +26,7 @@ from fedwhy.data import (
     Source,
     load,
     partition,
+    read,
     variant,
 )
 from fedwhy.engine import Engine
@@ -64,7 +65,7 @@ class Experiment:
     def tables(self) -> dict[str, Table]:
         """Every table with its defaults filled in; `[partition]` only where data needs one."""
         file, given = self.file, self.file.tables
-        own_data = "python" in given.get("data", {})
+        data = data_table(given.get("data", {}))
         algorithm = file.choice("algorithm", "name", ALGORITHMS, "fedavg")
         optimizer = "sgd"
         if schema.takes_server(algorithm):
@@ -75,10 +76,11 @@ class Experiment:
             model = schema.OwnModel
         else:
             model = schema.zoo_table(file.choice("model", "name", ZOO, "mlp"))
-        if not own_data:
+        named = data is schema.NamedData
+        if named:
             file.choice("data", "name", SOURCES, "digits")
-        schemas: dict[str, type[Table]] = {"data": schema.OwnData if own_data else schema.NamedData}
-        if "partition" in given or not (own_data or self._has_clients):
+        schemas: dict[str, type[Table]] = {"data": data}
+        if "partition" in given or (named and not self._has_clients):
             scheme = file.choice("partition", "name", PARTITIONS, "dirichlet")
             schemas["partition"] = schema.partition_table(scheme)
         schemas |= {
@@ -114,6 +116,8 @@ class Experiment:
         table = self.tables["data"]
         if isinstance(table, schema.OwnData):
             source = self._call("data.python", table.python)
+        elif isinstance(table, schema.FileData):
+            source = self._read(table)
         else:
             with self.file.blame("data"):
                 source = load(**self.settings["data"])
@@ -137,6 +141,14 @@ class Experiment:
         if "partition" in self.tables:
             raise self.file.error("partition", "the data already has clients; leave this table out")
         return clients, test
+
+    def _read(self, table: schema.FileData) -> tuple[FederatedDataset, FederatedDataset]:
+        """The clients in the user's files, each split into train and test examples."""
+        options = table.model_dump(exclude={"path", "test"})
+        paths = [self.file.folder / path for path in listed(table.path)]
+        with self.file.blame("data"):
+            clients = read(paths[0] if isinstance(table.path, str) else paths, **options)
+            return clients.split(table.test)
 
     def _dealt(self, dataset: Dataset) -> FederatedDataset:
         if "partition" not in self.tables:
@@ -288,6 +300,18 @@ class Experiment:
                 f"{target} failed at {last.filename}:{last.lineno}: "
                 f"{type(error).__name__}: {error}",
             ) from error
+
+
+def data_table(given: dict[str, Any]) -> type[Table]:
+    """The kind of `[data]` that these keys make."""
+    if "python" in given:
+        return schema.OwnData
+    return schema.FileData if "path" in given else schema.NamedData
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """One text as a list, too."""
+    return [value] if isinstance(value, str) else value
 
 
 def described(value: Any) -> str:

@@ -23,7 +23,7 @@ SET = "--set"
 
 # Keys of which only one is given: the one that `--set` gives takes the others' place.
 EITHER = {
-    "data": ("name", "python"),
+    "data": ("name", "path", "python"),
     "model": ("name", "keras", "python"),
     "client": ("epochs", "steps"),
 }

@@ -24,6 +24,22 @@ class NamedData(Table):
     resize: list[int] | None = None
 
 
+class FileData(Table):
+    """`[data]`: files of the user's own at `path`, see `read`.
+
+    Of each client's examples the share `test` is kept to test on; `path` is seen from the
+    experiment file.
+    """
+
+    path: str | list[str]
+    client: str | None = None
+    x: str | list[str] | None = None
+    y: str | None = None
+    classes: int | None = None
+    split: str | None = None
+    test: float = 0.2
+
+
 class OwnData(Table):
     """`[data]`: `python = "module:function"` of the user's own, see `Experiment.data`."""
 
