@@ -29,7 +29,7 @@ EITHER = {
 }
 # Keys that decide which keys a table has.
 CHOICES = {
-    "data": ("data.name", "data.python"),
+    "data": ("data.name", "data.path", "data.python"),
     "partition": ("partition.name",),
     "model": ("model.name", "model.keras", "model.python"),
     "algorithm": ("algorithm.name",),

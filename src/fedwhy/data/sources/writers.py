@@ -71,8 +71,8 @@ def femnist(part: str) -> FederatedDataset:
             return from_stream(examples(paths), name="femnist", classes=62)
     raise DataError(
         f"femnist: no femnist/{part}/*.json in {' or '.join(map(str, data_folders()))}; run "
-        "data/femnist/preprocess.sh of https://github.com/TalwalkarLab/leaf, and put its folders train "
-        f"and test there, or set {DATA_FOLDER} to where they lie"
+        "data/femnist/preprocess.sh of https://github.com/TalwalkarLab/leaf, and put its folders "
+        f"train and test there, or set {DATA_FOLDER} to where they lie"
     )
 
 
