@@ -175,7 +175,7 @@ def test_member_of_an_archive_is_unpacked_once(tmp_path, monkeypatch, cache, kin
     (tmp_path / "tree" / "folder").mkdir(parents=True)
     (tmp_path / "tree" / "folder" / "member").write_bytes(b"content")
     base = tmp_path / "own" / "set" / "pack"
-    packed = Path(shutil.make_archive(str(base), kind, tmp_path / "tree"))
+    packed = Path(shutil.make_archive(str(base), kind, tmp_path / "tree", "folder"))
     monkeypatch.setenv("FEDWHY_DATA_DIR", str(tmp_path / "own"))
     file = File(f"set/{packed.name}", f"md5:{files.digest(packed, 'md5', False)}")
     assert member(file, "folder/member").read_bytes() == b"content"

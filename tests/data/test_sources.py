@@ -233,7 +233,7 @@ def test_shakespeare_has_tff_s_roles(real):
     assert source.train.clients == 715
     assert source.train.x.shape[1:] == source.train.y.shape[1:] == (80,)
     starts = (source.train.x == shakespeare.BEGIN).sum(), (source.test.x == shakespeare.BEGIN).sum()
-    # A begin is no input only where it would follow the last of 81 characters, so at no start.
+    # Every snippet begins a sequence of its own.
     assert starts == (16_068, 2_356)
     check_values(source.train)
 

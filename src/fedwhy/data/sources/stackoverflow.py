@@ -12,7 +12,7 @@ import numpy as np
 
 from fedwhy.cache import cache_folder
 from fedwhy.data.federated_dataset import FederatedDataset
-from fedwhy.data.readers.memory_mapped import open_folder
+from fedwhy.data.readers.saved import open_saved
 from fedwhy.data.readers.stream import from_stream
 from fedwhy.data.readers.tff import hdf5_clients
 from fedwhy.data.sources.files import File, member
@@ -50,7 +50,7 @@ def users(part: str) -> FederatedDataset:
     """The users of TFF's train or test file."""
     folder = cache_folder() / "data" / "stackoverflow" / f"{part}-words-{WORDS}"
     if folder.is_dir():
-        return open_folder(folder)
+        return open_saved(folder)
     codes = vocabulary(member(COUNTS, "stackoverflow.word_count"))
     path = member(POSTS, f"stackoverflow_{part}.h5")
 
