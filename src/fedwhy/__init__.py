@@ -27,6 +27,7 @@ from fedwhy.data import (
     Source,
     load,
     partition,
+    read,
 )
 from fedwhy.engine import Engine
 from fedwhy.engine.devices import offer_cores
@@ -68,5 +69,6 @@ __all__ = [
     "fedyogi",
     "load",
     "partition",
+    "read",
     "train",
 ]

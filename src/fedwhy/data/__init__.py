@@ -14,6 +14,7 @@ from fedwhy.data.partitions import (
     Shards,
     partition,
 )
+from fedwhy.data.readers import read
 from fedwhy.data.sources import SOURCES, Source, load, variant
 from fedwhy.data.stats import Stats
 
@@ -36,5 +37,6 @@ __all__ = [
     "check_values",
     "load",
     "partition",
+    "read",
     "variant",
 ]

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fedwhy.data.arrays import (
+    all_differ,
     check_alike,
     count_examples,
     take,
@@ -232,6 +234,15 @@ class FederatedDataset:
             counts = count_labels(self.y[kept], self.owner[kept], self.clients, self.classes)
         return Stats(self.name, self.ids, self.sizes, counts)
 
+    def save(self, folder: str | Path) -> None:
+        """Writes the dataset to a new folder, which `read` opens memory-mapped, whatever its size.
+
+        Raises `DataError` where the folder exists, and for arrays that `.npy` files cannot hold.
+        """
+        from fedwhy.data.readers.saved import save
+
+        save(self, folder)
+
     def place(self, row: int) -> str:
         """Names a row in an error message."""
         at = int(np.searchsorted(self.offsets, row, side="right")) - 1
@@ -258,6 +269,8 @@ class FederatedDataset:
         return DataError(f"{self.name} has no client {id.item()!r}{hint}")
 
     def _check_ids(self):
+        if all_differ(self.ids):
+            return
         ids = self.ids[self._order]
         twice = np.flatnonzero(ids[1:] == ids[:-1])
         if len(twice):
