@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fedwhy as fw
@@ -23,6 +23,7 @@ def clients(*sizes):
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["memory", "folder"])
+@settings(max_examples=30)
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=20))
 def test_a_stream_is_joined_as_its_clients_would_be(tmp_path_factory, stored, sizes):
     rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import Counter
+from typing import Any
 
 import h5py
 import numpy as np
@@ -53,8 +54,9 @@ def test_shakespeare_is_read_whole(shared_data, part, snippets):
     data = fw.read(path, examples=lengths)
     assert (data.clients, len(data)) == (715, snippets)
     with h5py.File(path) as file:
-        first = sorted(file["examples"])[0]
-        theirs = [len(text) for text in file[f"examples/{first}/snippets"][()]]
+        examples: Any = file["examples"]
+        first = sorted(examples)[0]
+        theirs = [len(text) for text in examples[first]["snippets"][()]]
     assert data.client(first).x.tolist() == theirs
 
 
@@ -77,7 +79,7 @@ def unallocated(path):
         file.create_dataset("examples/a/x", (1 << 40,), np.float32, chunks=(1 << 10,))
 
 
-HDF5_FAULTS = {
+HDF5_FAULTS: dict[str, Any] = {
     "no examples": ({"x": "x"}, lambda p: h5py.File(p, "w").close(), "has no group 'examples'"),
     "client": (
         {},
@@ -133,7 +135,7 @@ def test_wrong_hdf5_is_refused_by_place(fault, tmp_path):
     path = tmp_path / "set.h5"
     write(path)
     with pytest.raises(DataError) as error:
-        fw.read(path, **(options or {"x": "x", "y": "x"}))
+        fw.read(path, **({"x": "x", "y": "x"} | options))
     assert str(error.value).startswith(str(path))
     assert message in str(error.value)
 
@@ -155,10 +157,11 @@ def test_options_that_are_missing_name_the_fields(hdf5):
 
 def test_errors_in_the_users_function_say_which_client(hdf5):
     with pytest.raises(KeyError) as error:
-        fw.read(hdf5, examples=lambda columns: columns["no"])
+        fw.read(hdf5, examples=lambda columns: (columns["no"], columns["no"]))
     assert "client 'ann'" in error.value.__notes__[0]
+    wrong: Any = len
     with pytest.raises(DataError, match="client 'ann': examples.* returned a int; expected"):
-        fw.read(hdf5, examples=lambda columns: 1)
+        fw.read(hdf5, examples=wrong)
 
 
 # As TFF makes them.

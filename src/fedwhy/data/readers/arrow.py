@@ -14,6 +14,13 @@ Place = Callable[[int], str]  # names a row, counted from 0, in a message
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 
 
+def compute() -> Any:
+    """Arrow's functions on columns, which no type checker sees: they are made on import."""
+    import pyarrow.compute
+
+    return pyarrow.compute
+
+
 def is_number(column: Column) -> bool:
     """Whether a column holds numbers or truth values, or nothing at all."""
     from pyarrow import types
@@ -30,12 +37,12 @@ def is_number(column: Column) -> bool:
 
 def looks_like_numbers(column: Column) -> bool:
     """Whether a column of text holds a number somewhere."""
-    from pyarrow import compute, large_string, types
+    from pyarrow import large_string, types
 
     if not (types.is_string(column.type) or types.is_large_string(column.type)):
         return False
-    found = compute.match_substring_regex(column.cast(large_string()), NUMBER)
-    return bool(compute.any(found).as_py())
+    found = compute().match_substring_regex(column.cast(large_string()), NUMBER)
+    return bool(compute().any(found).as_py())
 
 
 def to_numbers(column: Column, field: str, place: Place) -> np.ndarray:
@@ -44,7 +51,6 @@ def to_numbers(column: Column, field: str, place: Place) -> np.ndarray:
     Raises `DataError` for the first row where something is missing, not finite, or no number.
     """
     import pyarrow as pa
-    from pyarrow import compute
 
     if isinstance(column.type, pa.BaseExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks])
@@ -52,7 +58,7 @@ def to_numbers(column: Column, field: str, place: Place) -> np.ndarray:
         row = first(column.is_null())
         raise DataError(f"{place(row)}: {field} is missing; fill it in or leave the row out")
     if pa.types.is_list(column.type) or is_other_list(column.type):
-        lengths = compute.list_value_length(column).to_numpy()
+        lengths = compute().list_value_length(column).to_numpy()
         width = int(lengths[0]) if len(lengths) else 0
         if (lengths != width).any():
             row = int(np.argmax(lengths != width))
@@ -60,7 +66,7 @@ def to_numbers(column: Column, field: str, place: Place) -> np.ndarray:
                 f"{place(row)}: {field} has {lengths[row]} values, the first row has {width}; "
                 "pad or cut all rows to one length"
             )
-        inner = to_numbers(compute.list_flatten(column), field, lambda i: place(i // width))
+        inner = to_numbers(compute().list_flatten(column), field, lambda i: place(i // width))
         return inner.reshape(len(column), width, *inner.shape[1:])
     if not is_number(column):
         raise text_error(column, field, place)
@@ -127,12 +133,12 @@ def unfit(good: np.ndarray, values: np.ndarray, field: str, place: Place, why: s
 
 def text_error(column: Column, field: str, place: Place) -> DataError:
     """The error for a column that should hold numbers, with the first value that is none."""
-    from pyarrow import compute, large_string, types
+    from pyarrow import large_string, types
 
     row = 0
     if types.is_string(column.type) or types.is_large_string(column.type):
         row = first(
-            compute.invert(compute.match_substring_regex(column.cast(large_string()), NUMBER))
+            compute().invert(compute().match_substring_regex(column.cast(large_string()), NUMBER))
         )
     value = short(column[row].as_py())
     return DataError(

@@ -1,20 +1,21 @@
 """Which of a client's columns are its examples: by name, or by a function of the user's."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fedwhy.errors import DataError, ParameterError
 
 PyTree = Any
 Columns = Mapping[str, np.ndarray]
-Examples = tuple[PyTree, np.ndarray]
+Examples = tuple[PyTree, ArrayLike]
 MakeExamples = Callable[[dict[str, np.ndarray]], Examples]
 Chooser = Callable[[str, dict[str, np.ndarray]], Examples]
 
 
-def choose(x: str | list[str] | None, y: str | None, examples: MakeExamples | None) -> Chooser:
+def choose(x: str | Sequence[str] | None, y: str | None, examples: MakeExamples | None) -> Chooser:
     """A function of a client's description and columns that returns its `(x, y)`.
 
     It calls `examples`, or takes the columns `x` and `y`; where `x` is a list, its columns of
@@ -60,7 +61,7 @@ def call(examples: MakeExamples, owner: str, columns: dict[str, np.ndarray]) -> 
     return made
 
 
-def features(owner: str, columns: Columns, names: str | list[str]) -> np.ndarray:
+def features(owner: str, columns: Columns, names: str | Sequence[str]) -> np.ndarray:
     """One column as it is, or several stacked."""
     if isinstance(names, str):
         return numbers(owner, columns, names)

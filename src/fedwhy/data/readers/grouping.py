@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fedwhy.data.federated_dataset import FederatedDataset, to_offsets
-from fedwhy.data.readers.arrow import Column, Place, first
+from fedwhy.data.readers.arrow import Column, Place, compute, first
 from fedwhy.errors import DataError
 
 
@@ -18,18 +18,17 @@ def find_clients(column: Column, field: str, place: Place) -> tuple[np.ndarray, 
     `DataError` where an id is missing, and for ids that are neither text nor whole numbers.
     """
     import pyarrow as pa
-    from pyarrow import compute
 
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     missing = column.is_null()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         column = column.cast(pa.large_string())
-        missing = compute.equal(compute.fill_null(column, ""), "")
+        missing = compute().equal(compute().fill_null(column, ""), "")
     elif not pa.types.is_integer(kind):
         raise DataError(
             f"{place(0)}: {field} is of type {kind}; client ids must be text or whole numbers"
         )
-    if compute.any(missing).as_py():
+    if compute().any(missing).as_py():
         raise DataError(f"{place(first(missing))}: {field} is missing; give every row its client")
     encoded = column.combine_chunks().dictionary_encode()
     ids = np.array(encoded.dictionary.to_pylist())

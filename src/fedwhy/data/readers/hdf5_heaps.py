@@ -3,10 +3,11 @@
 HDF5 keeps text of any length in global heaps (HDF5 File Format Specification, III.E):
 
     heap     "GCOL", version 1, 3 unused bytes, size: uint64, objects
-    object   index: uint16, references: uint16, 4 unused bytes, size: uint64, data padded to 8 bytes;
+    object   index: uint16, references: uint16, 4 unused bytes, size: uint64, data (padded to 8);
              index 0 is free space, whose size includes these 16 bytes
 
-To find an object, the library walks over all before it. Free space of size 0 leads nowhere.
+To find an object, the library walks over all before it, where free space of size 0 leads nowhere,
+and a size that is absurd may lead anywhere.
 """
 
 import mmap
@@ -40,6 +41,6 @@ def check_heap(content: mmap.mmap, start: int, path: str | Path) -> None:
     at = start + HEADER.size
     while at + OBJECT.size <= end:
         index, _, _, size = OBJECT.unpack_from(content, at)
-        if not (index or size):
+        if not (index or size) or size > len(content):
             raise DataError(f"{path}, byte {at}: a heap of text is damaged; fetch the file again")
         at += OBJECT.size + -(-size // 8) * 8 if index else size

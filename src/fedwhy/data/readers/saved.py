@@ -74,15 +74,15 @@ def open_saved(folder: str | Path) -> FederatedDataset:
     index = read_index(folder / INDEX)
     try:
         arrays = {file: open_part(folder, file, **part) for file, part in index["arrays"].items()}
-        parts = (arrays[file] for file in ("y.npy", "offsets.npy", "ids.npy"))
-        about = (index["name"], index["classes"], index["task"])
-        x = build(index["x"], arrays)
+        x, y = build(index["x"], arrays), arrays["y.npy"]
+        clients = arrays["offsets.npy"], arrays["ids.npy"]
+        about = index["name"], index["classes"], index["task"]
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{folder / INDEX}: is damaged ({error}); save the dataset again"
         ) from error
     try:
-        return FederatedDataset(x, *parts, *about, origin=arrays.get("origin.npy"))
+        return FederatedDataset(x, y, *clients, *about, origin=arrays.get("origin.npy"))
     except FedwhyError as error:
         raise DataError(f"{folder}: {error}") from error
 

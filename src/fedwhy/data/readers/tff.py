@@ -8,7 +8,7 @@ serialized `tf.train.Example`, and how many each client has:
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache, partial
 from itertools import groupby
@@ -35,7 +35,7 @@ Columns = dict[str, np.ndarray]
 def read_hdf5(
     path: Path,
     *,
-    x: str | list[str] | None,
+    x: str | Sequence[str] | None,
     y: str | None,
     examples: MakeExamples | None,
     into: str | Path | None,
@@ -49,7 +49,7 @@ def read_hdf5(
 def read_sqlite(
     path: Path,
     *,
-    x: str | list[str] | None,
+    x: str | Sequence[str] | None,
     y: str | None,
     examples: MakeExamples | None,
     split: str | None,
@@ -82,7 +82,8 @@ def hdf5_clients(path: str | Path) -> Iterator[tuple[str, Columns]]:
                 if not isinstance(fields, h5py.Group):
                     raise DataError(f"{owner}: is no group of fields")
                 columns = {
-                    name: read_field(fields, name, owner, room, before_text) for name in fields
+                    name: read_field(fields, name, owner, room, before_text)
+                    for name in map(str, fields)
                 }
             yield id, columns
 
