@@ -103,14 +103,17 @@ class Train(Table):
 
 
 def keywords(function: Callable[..., Any]) -> dict[str, Any]:
-    """What a file may set of a function's or dataclass's arguments: name to (type, default)."""
+    """What a file may set of a function's or dataclass's arguments: name to (type, default).
+
+    Those that it cannot write down, such as a model or an array, are left out.
+    """
     hints = get_type_hints(function)
     if not inspect.isclass(function):
         hints.pop("return", None)
     return {
         name: (hints[name], ... if p.default is p.empty else p.default)
         for name, p in inspect.signature(function).parameters.items()
-        if name not in ("model", "client", "server", "shape")
+        if name not in ("model", "client", "server", "shape", "within", "times")
     }
 
 
