@@ -20,12 +20,22 @@ from fedwhy.data.partitions import (
     Shards,
     partition,
 )
+from fedwhy.data.shifts import (
+    SHIFTS,
+    GaussianNoise,
+    LabelNoise,
+    Rotation,
+    Shift,
+    changed,
+    shift,
+)
 from fedwhy.data.sources import SOURCES, Source, load
 from fedwhy.data.stats import Stats
 
 __all__ = [
     "IID",
     "PARTITIONS",
+    "SHIFTS",
     "SOURCES",
     "Batching",
     "ByAttribute",
@@ -35,17 +45,23 @@ __all__ = [
     "Dirichlet",
     "DirichletByClass",
     "FederatedDataset",
+    "GaussianNoise",
+    "LabelNoise",
     "LabelsPerClient",
     "LognormalQuantity",
     "Pachinko",
     "QuantitySkew",
+    "Rotation",
     "Scheme",
     "Shards",
+    "Shift",
     "Source",
     "Stats",
     "batch_rows",
+    "changed",
     "check_labels",
     "check_values",
     "load",
     "partition",
+    "shift",
 ]
