@@ -18,7 +18,17 @@ from fedwhy.algorithms import (
     FullGradient,
     LocalSGD,
 )
-from fedwhy.data import PARTITIONS, SOURCES, Dataset, FederatedDataset, Source, load, partition
+from fedwhy.data import (
+    PARTITIONS,
+    SHIFTS,
+    SOURCES,
+    Dataset,
+    FederatedDataset,
+    Source,
+    load,
+    partition,
+    shift,
+)
 from fedwhy.engine import Engine
 from fedwhy.errors import FedwhyError, ModelError, ParameterError, number
 from fedwhy.experiment import tables as schema
@@ -53,7 +63,10 @@ class Experiment:
 
     @cached_property
     def tables(self) -> dict[str, Table]:
-        """Every table with its defaults filled in; `[partition]` only where data needs one."""
+        """Every table with its defaults filled in; `[partition]` only where data needs one.
+
+        `[shift]` is there only where the file has it.
+        """
         file, given = self.file, self.file.tables
         own_data = "python" in given.get("data", {})
         algorithm = file.choice("algorithm", "name", ALGORITHMS, "fedavg")
@@ -72,6 +85,8 @@ class Experiment:
         if not own_data or "partition" in given:
             scheme = file.choice("partition", "name", PARTITIONS, "dirichlet")
             schemas["partition"] = schema.partition_table(scheme)
+        if "shift" in given:
+            schemas["shift"] = schema.shift_table(file.choice("shift", "name", SHIFTS, "noise"))
         schemas |= {
             "model": model,
             "algorithm": schema.algorithm_table(algorithm),
@@ -89,7 +104,7 @@ class Experiment:
 
     @cached_property
     def data(self) -> tuple[FederatedDataset, Dataset | None]:
-        """The clients and the central test set.
+        """The clients, their examples changed as `[shift]` says, and the central test set.
 
         The user's own function may return a `FederatedDataset`, a pair of one and a test
         `Dataset`, or a `Source` (central train and test sets) for `[partition]` to deal out.
@@ -101,7 +116,7 @@ class Experiment:
             with self.file.blame("data"):
                 source = load(**self.settings["data"])
         if isinstance(source, Source) and all(isinstance(part, Dataset) for part in source):
-            return self._dealt(source.train), source.test
+            return self._shifted(self._dealt(source.train)), source.test
         pair = source if isinstance(source, tuple) and len(source) == 2 else (source, None)
         clients, test = pair
         if not isinstance(clients, FederatedDataset) or not isinstance(test, Dataset | None):
@@ -113,7 +128,7 @@ class Experiment:
             )
         if "partition" in self.tables:
             raise self.file.error("partition", "the data already has clients; leave this table out")
-        return clients, test
+        return self._shifted(clients), test
 
     def _dealt(self, dataset: Dataset) -> FederatedDataset:
         if "partition" not in self.tables:
@@ -124,6 +139,14 @@ class Experiment:
         name, clients, seed = (values.pop(key) for key in ("name", "clients", "seed"))
         with self.file.blame("partition"):
             return partition(dataset, PARTITIONS[name](**values), clients=clients, seed=seed)
+
+    def _shifted(self, clients: FederatedDataset) -> FederatedDataset:
+        if "shift" not in self.tables:
+            return clients
+        values = self.tables["shift"].model_dump()
+        name, seed = values.pop("name"), values.pop("seed")
+        with self.file.blame("shift"):
+            return shift(clients, SHIFTS[name](**values), seed=seed)
 
     @cached_property
     def model(self) -> Model:

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_type_hints
 from pydantic import create_model
 
 from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, FullGradient, LocalSGD
-from fedwhy.data import PARTITIONS
+from fedwhy.data import PARTITIONS, SHIFTS
 from fedwhy.experiment.file import Table
 from fedwhy.models import ZOO
 
@@ -34,6 +34,13 @@ class Partition(Table):
 
     name: str = "dirichlet"
     clients: int = 50
+    seed: int = 0
+
+
+class Shift(Table):
+    """`[shift]`: how clients' examples are changed before training; the shift has its own keys."""
+
+    name: str = "noise"
     seed: int = 0
 
 
@@ -128,6 +135,11 @@ SERVER_KEYS = {key for optimizer in SERVER_OPTIMIZERS.values() for key in keywor
 def partition_table(scheme: str) -> type[Table]:
     """`[partition]` for one scheme."""
     return extend(Partition, keywords(PARTITIONS[scheme]))
+
+
+def shift_table(name: str) -> type[Table]:
+    """`[shift]` for one shift."""
+    return extend(Shift, keywords(SHIFTS[name]))
 
 
 def zoo_table(name: str) -> type[Table]:
