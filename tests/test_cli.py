@@ -94,7 +94,11 @@ def test_partition_reports_who_holds_what(fedwhy, tmp_path):
         ("algorithms", "fedsgd fedavg fedavgm fedprox fedadagrad fedadam fedyogi"),
         ("models", "linear softmax mlp cnn emnist_cnn lenet mobilenet"),
         ("datasets", "digits"),
-        ("partitions", "iid dirichlet shards labels quantity"),
+        (
+            "partitions",
+            "iid dirichlet dirichlet_by_class shards labels clusters quantity lognormal time",
+        ),
+        ("shifts", "noise rotation labels"),
     ],
 )
 def test_list(fedwhy, tmp_path, kind, names):
@@ -166,6 +170,7 @@ def probabilities():
         '[model]\nkeras = "own:keras_model"',
         '[model]\npython = "own:plain_model"\n[data]\npython = "own:data"',
         '[data]\npython = "own:central"\n[partition]\nname = "shards"\nclients = 20',
+        '[partition]\nname = "clusters"\nclusters = 3\n[shift]\nname = "labels"\nrate = 0.3',
         '[algorithm]\nname = "fedprox"\nmu = 0.1\n[server]\noptimizer = "adam"\ntau = 0.01',
         '[algorithm]\nname = "fedyogi"\n[server]\ntau = 0.01\n[client]\nsteps = 3',
         '[algorithm]\nname = "fedsgd"\n[client]\nbatch_size = 50\n[server]\nlearning_rate = 0.5',
@@ -255,6 +260,14 @@ BAD = {
         "bad.toml:2: data.python: own:leave failed at",
     ),
     "an unknown module": ('[model]\nkeras = "nothing:build"', "bad.toml:2: model.keras: "),
+    "a shift by an impossible share": (
+        '[data]\npython = "own:data"\n[shift]\nname = "labels"\nrate = 30.0\n[train]\ncohort = 2',
+        "bad.toml:5: shift.rate: expected a finite number >= 0 and <= 1, given 30.0",
+    ),
+    "an array in a file": (
+        '[partition]\nname = "time"\ntimes = [1, 2]',
+        "bad.toml:3: partition.times: unknown key",
+    ),
     "more clients than examples": (
         "[partition]\nclients = 5000",
         "bad.toml:2: partition.clients: ",

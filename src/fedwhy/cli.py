@@ -146,6 +146,7 @@ class Kind(StrEnum):
     models = "models"
     datasets = "datasets"
     partitions = "partitions"
+    shifts = "shifts"
 
 
 @app.command(name="list")

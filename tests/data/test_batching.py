@@ -91,7 +91,7 @@ def test_order_does_not_depend_on_who_else_takes_part(batching, cohort, seed):
 def test_more_epochs_than_fit_in_one_sorting_key_come_in_the_same_order(monkeypatch):
     batching, everyone = Batching(3, epochs=4), np.arange(len(ALL_SIZES))
     expected = rows_of(batching, everyone)[0]
-    monkeypatch.setattr("fedwhy.data.batching.MOST_GROUPS", 3)
+    monkeypatch.setattr("fedwhy.data.keyed.MOST_GROUPS", 3)
     assert np.array_equal(rows_of(batching, everyone)[0], expected)
 
 

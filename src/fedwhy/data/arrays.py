@@ -1,5 +1,6 @@
 """Example arrays, alone or in pytrees: every leaf is a NumPy array `[examples, ...]`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -67,6 +68,13 @@ def count_examples(name: str, x: PyTree, y: np.ndarray) -> int:
 def take(tree: PyTree, rows: np.ndarray | slice) -> PyTree:
     """Rows of every array: a copy for row numbers, a view for a slice."""
     return jax.tree.map(lambda array: array[rows], tree)
+
+
+def row_blocks(array: np.ndarray, rows: int | None = None) -> Iterator[slice]:
+    """Cuts `rows` rows (all, unless given) of `array` in slices of about a million values."""
+    count = len(array) if rows is None else rows
+    step = max(1, (1 << 20) * len(array) // max(array.size, 1))
+    return (slice(start, start + step) for start in range(0, count, step))
 
 
 def describe(tree: PyTree) -> str:

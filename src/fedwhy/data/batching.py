@@ -2,20 +2,15 @@
 
 The order in which a client visits its examples is a hash of the seed, the round, the client's
 position, the epoch and the example, so it is the same whoever else takes part and wherever the
-client is computed. The hash is SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable
-pseudorandom number generators", figure 16).
+client is computed.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from fedwhy.data.keyed import grouped_range, keys, permutations
 from fedwhy.errors import ParameterError, whole_number
-
-MASK = (1 << 64) - 1
-GOLDEN = 0x9E3779B97F4A7C15
-DRAW_BITS = 40
-MOST_GROUPS = 1 << (64 - DRAW_BITS)
 
 
 @dataclass(frozen=True)
@@ -98,28 +93,5 @@ def shuffled(
 ) -> np.ndarray:
     """Each client's examples `0..size-1` in the order of each epoch, int64, one after another."""
     client, epoch = grouped_range(epochs)
-    key = mix(mix(np.array([seed & MASK], np.uint64)) ^ np.uint64(round & MASK))
-    key = mix(mix(key ^ np.asarray(clients)[client].astype(np.uint64)) ^ epoch.astype(np.uint64))
-    group, example = grouped_range(sizes[client])
-    draw = mix(key[group] + example.astype(np.uint64) * np.uint64(GOLDEN))
-    draw >>= np.uint64(64 - DRAW_BITS)
-    if len(key) <= MOST_GROUPS:
-        # Group and draw in one integer: ten times faster than sorting by two keys.
-        order = np.argsort(group.astype(np.uint64) << np.uint64(DRAW_BITS) | draw, kind="stable")
-    else:
-        order = np.lexsort((draw, group))
-    return example[order]
-
-
-def grouped_range(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`0..length-1` for each length, one after another, as (group, number), int64 `[sum]`."""
-    group = np.repeat(np.arange(len(lengths)), lengths)
-    return group, np.arange(len(group)) - (np.cumsum(lengths) - lengths)[group]
-
-
-def mix(z: np.ndarray) -> np.ndarray:
-    """One output of SplitMix64 for every uint64 state `z`; arithmetic is modulo 2**64."""
-    z = z + np.uint64(GOLDEN)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    key = keys(seed, round, np.asarray(clients)[client], epoch)
+    return permutations(sizes[client], key)

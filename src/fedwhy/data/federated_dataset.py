@@ -217,6 +217,22 @@ class FederatedDataset:
         ids = self.ids[chosen]
         return FederatedDataset(x, y, offsets, ids, self.name, self.classes, self.task, origin)
 
+    def split(
+        self, test: float = 0.2, seed: int = 0, stratified: bool = False
+    ) -> tuple["FederatedDataset", "FederatedDataset"]:
+        """Two datasets, to train and to test on: each client keeps a share `test` for testing.
+
+        The share is rounded to whole examples, at least one and not all. A client with a single
+        example keeps it for training, and is absent from the test set. With `stratified` every
+        label of a client has its share, as far as it can be divided. What a client holds out
+        follows from the seed, its id and its examples, not from the other clients. Examples keep
+        their order. Raises `DataError` where no client holds two examples, and, if `stratified`,
+        where examples have no class numbers.
+        """
+        from fedwhy.data.splits import split  # It makes datasets itself.
+
+        return split(self, test, seed, stratified)
+
     def pooled(self) -> Dataset:
         """All examples in one place, without copying, in the order of the clients."""
         return Dataset(self.x, self.y, self.name, self.classes, self.task)

@@ -1,18 +1,18 @@
-"""What an experiment file may name: algorithms, models, datasets, partitions."""
+"""What an experiment file may name: algorithms, models, datasets, partitions, shifts."""
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 from fedwhy.algorithms import ALGORITHMS
-from fedwhy.data import PARTITIONS, SOURCES
+from fedwhy.data import PARTITIONS, SHIFTS, SOURCES
 from fedwhy.experiment import tables
 from fedwhy.experiment.file import Table
 from fedwhy.models import ZOO
 
 
 def entries(kind: str) -> list[dict[str, Any]]:
-    """All algorithms, models, datasets or partitions, as plain dicts.
+    """All algorithms, models, datasets, partitions or shifts, as plain dicts.
 
     Each has `name`, `summary` and `parameters`: the keys of an experiment file that belong to it,
     with their defaults. The others differ by kind.
@@ -22,6 +22,7 @@ def entries(kind: str) -> list[dict[str, Any]]:
         "models": models,
         "datasets": datasets,
         "partitions": partitions,
+        "shifts": shifts,
     }[kind]()
 
 
@@ -85,6 +86,19 @@ def partitions() -> list[dict[str, Any]]:
             "source": paper(scheme),
         }
         for name, scheme in PARTITIONS.items()
+    ]
+
+
+def shifts() -> list[dict[str, Any]]:
+    """The shifts of clients' examples, each with its paper."""
+    return [
+        {
+            "name": name,
+            "summary": first_paragraph(change),
+            "parameters": keys("shift", tables.shift_table(name)),
+            "source": paper(change),
+        }
+        for name, change in SHIFTS.items()
     ]
 
 

@@ -20,6 +20,7 @@ from fedwhy.algorithms import (
 )
 from fedwhy.data import (
     PARTITIONS,
+    SHIFTS,
     SOURCES,
     Dataset,
     FederatedDataset,
@@ -27,6 +28,7 @@ from fedwhy.data import (
     load,
     partition,
     read,
+    shift,
     variant,
 )
 from fedwhy.engine import Engine
@@ -63,7 +65,10 @@ class Experiment:
 
     @cached_property
     def tables(self) -> dict[str, Table]:
-        """Every table with its defaults filled in; `[partition]` only where data needs one."""
+        """Every table with its defaults filled in; `[partition]` only where data needs one.
+
+        `[shift]` is there only where the file has it.
+        """
         file, given = self.file, self.file.tables
         data = data_table(given.get("data", {}))
         algorithm = file.choice("algorithm", "name", ALGORITHMS, "fedavg")
@@ -83,6 +88,8 @@ class Experiment:
         if "partition" in given or (named and not self._has_clients):
             scheme = file.choice("partition", "name", PARTITIONS, "dirichlet")
             schemas["partition"] = schema.partition_table(scheme)
+        if "shift" in given:
+            schemas["shift"] = schema.shift_table(file.choice("shift", "name", SHIFTS, "noise"))
         schemas |= {
             "model": model,
             "algorithm": schema.algorithm_table(algorithm),
@@ -107,7 +114,7 @@ class Experiment:
 
     @cached_property
     def data(self) -> tuple[FederatedDataset, Dataset | None]:
-        """The clients and the central test set.
+        """The clients, their examples changed as `[shift]` says, and the central test set.
 
         The user's own function may return a `FederatedDataset`, a pair of one and a test set, or a
         `Source` (central train and test sets) for `[partition]` to deal out. A test set with
@@ -130,7 +137,7 @@ class Experiment:
             and isinstance(clients, Dataset)
             and isinstance(test, Dataset)
         ):
-            return self._dealt(clients), test
+            return self._shifted(self._dealt(clients)), test
         if not isinstance(clients, FederatedDataset) or not isinstance(test, Dataset | None):
             raise self.file.error(
                 "data.python",
@@ -140,7 +147,7 @@ class Experiment:
             )
         if "partition" in self.tables:
             raise self.file.error("partition", "the data already has clients; leave this table out")
-        return clients, test
+        return self._shifted(clients), test
 
     def _read(self, table: schema.FileData) -> tuple[FederatedDataset, FederatedDataset]:
         """The clients in the user's files, each split into train and test examples."""
@@ -159,6 +166,14 @@ class Experiment:
         name, clients, seed = (values.pop(key) for key in ("name", "clients", "seed"))
         with self.file.blame("partition"):
             return partition(dataset, PARTITIONS[name](**values), clients=clients, seed=seed)
+
+    def _shifted(self, clients: FederatedDataset) -> FederatedDataset:
+        if "shift" not in self.tables:
+            return clients
+        values = self.tables["shift"].model_dump()
+        name, seed = values.pop("name"), values.pop("seed")
+        with self.file.blame("shift"):
+            return shift(clients, SHIFTS[name](**values), seed=seed)
 
     @cached_property
     def model(self) -> Model:

@@ -17,7 +17,7 @@ from fedwhy.errors import ExperimentError, ModelError, ParameterError, suggest
 
 log = logging.getLogger("fedwhy")
 
-TABLES = ("data", "partition", "model", "algorithm", "client", "server", "train")
+TABLES = ("data", "partition", "shift", "model", "algorithm", "client", "server", "train")
 
 SET = "--set"
 
@@ -31,6 +31,7 @@ EITHER = {
 CHOICES = {
     "data": ("data.name", "data.path", "data.python"),
     "partition": ("partition.name",),
+    "shift": ("shift.name",),
     "model": ("model.name", "model.keras", "model.python"),
     "algorithm": ("algorithm.name",),
     "client": ("algorithm.name",),

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_type_hints
 from pydantic import create_model
 
 from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, FullGradient, LocalSGD
-from fedwhy.data import PARTITIONS
+from fedwhy.data import PARTITIONS, SHIFTS
 from fedwhy.experiment.file import Table
 from fedwhy.models import ZOO
 
@@ -51,6 +51,13 @@ class Partition(Table):
 
     name: str = "dirichlet"
     clients: int = 50
+    seed: int = 0
+
+
+class Shift(Table):
+    """`[shift]`: how clients' examples are changed before training; the shift has its own keys."""
+
+    name: str = "noise"
     seed: int = 0
 
 
@@ -120,14 +127,17 @@ class Train(Table):
 
 
 def keywords(function: Callable[..., Any]) -> dict[str, Any]:
-    """What a file may set of a function's or dataclass's arguments: name to (type, default)."""
+    """What a file may set of a function's or dataclass's arguments: name to (type, default).
+
+    Those that it cannot write down, such as a model or an array, are left out.
+    """
     hints = get_type_hints(function)
     if not inspect.isclass(function):
         hints.pop("return", None)
     return {
         name: (hints[name], ... if p.default is p.empty else p.default)
         for name, p in inspect.signature(function).parameters.items()
-        if name not in ("model", "client", "server", "shape")
+        if name not in ("model", "client", "server", "shape", "within", "times")
     }
 
 
@@ -142,6 +152,11 @@ SERVER_KEYS = {key for optimizer in SERVER_OPTIMIZERS.values() for key in keywor
 def partition_table(scheme: str) -> type[Table]:
     """`[partition]` for one scheme."""
     return extend(Partition, keywords(PARTITIONS[scheme]))
+
+
+def shift_table(name: str) -> type[Table]:
+    """`[shift]` for one shift."""
+    return extend(Shift, keywords(SHIFTS[name]))
 
 
 def zoo_table(name: str) -> type[Table]:

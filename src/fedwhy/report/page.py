@@ -74,7 +74,7 @@ def render_partition(record: Record) -> str:
         f"client{plural(len(sizes))}.",
         cards=partition_cards(record),
         charts=[labels_chart(record), sizes_chart(record)],
-        sections=[settings_section(record, "data", "partition")],
+        sections=[settings_section(record, "data", "partition", "shift")],
     )
 
 
