@@ -57,6 +57,7 @@ def test_public_names_are_locked():
     assert sorted(fedwhy.__all__) == sorted(
         "IID Callback Dataset Dirichlet EarlyStop Engine Experiment FederatedDataset FedwhyError "
         "FullGradient LabelsPerClient LocalSGD Model QuantitySkew Run RunFolder Shards Source "
-        "fedadagrad fedadam fedavg fedavgm fedprox fedsgd fedyogi load partition train".split()
+        "draw_partition fedadagrad fedadam fedavg fedavgm fedprox fedsgd fedyogi load partition "
+        "train".split()
     )
     assert all(hasattr(fedwhy, name) for name in fedwhy.__all__)

@@ -2,7 +2,9 @@
 
 from fedwhy.data.batching import Batching, batch_rows
 from fedwhy.data.checks import check_labels, check_values
+from fedwhy.data.client_statistics import local_description, local_histograms
 from fedwhy.data.dataset import Dataset
+from fedwhy.data.description import Description
 from fedwhy.data.federated_dataset import FederatedDataset
 from fedwhy.data.partitions import (
     IID,
@@ -23,6 +25,7 @@ __all__ = [
     "SOURCES",
     "Batching",
     "Dataset",
+    "Description",
     "Dirichlet",
     "FederatedDataset",
     "LabelsPerClient",
@@ -35,5 +38,7 @@ __all__ = [
     "check_labels",
     "check_values",
     "load",
+    "local_description",
+    "local_histograms",
     "partition",
 ]
