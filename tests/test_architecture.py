@@ -58,7 +58,7 @@ def test_public_names_are_locked():
         "IID ByAttribute ByTime Callback Clusters Dataset Dirichlet DirichletByClass EarlyStop "
         "Engine Experiment FederatedDataset FedwhyError FullGradient GaussianNoise LabelNoise "
         "LabelsPerClient LocalSGD LognormalQuantity Model Pachinko QuantitySkew Rotation Run "
-        "RunFolder Shards Source fedadagrad fedadam fedavg fedavgm fedprox fedsgd fedyogi load "
-        "partition read shift train".split()
+        "RunFolder Shards Source draw_partition fedadagrad fedadam fedavg fedavgm fedprox fedsgd "
+        "fedyogi load partition read shift train".split()
     )
     assert all(hasattr(fedwhy, name) for name in fedwhy.__all__)

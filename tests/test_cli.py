@@ -85,7 +85,20 @@ def test_partition_reports_who_holds_what(fedwhy, tmp_path):
     stats = json.loads(result.stdout)
     assert len(stats["clients"]) == 7
     assert sum(map(sum, stats["label_counts"])) == sum(stats["sizes"]) == 1437
+    assert {"effective_clients", "size_gini", "label_skew"} <= stats.keys()
+    assert {"jensen_shannon_distance", "mean_shift", "variance_shift"} <= stats["skew"].keys()
     assert (tmp_path / "partition.html").exists()
+
+
+def test_partition_draws_a_picture(fedwhy, tmp_path):
+    pytest.importorskip("matplotlib")
+    result = fedwhy("partition", "--png", "who.png", *sets("partition.clients=7"))
+    assert "label distance, Jensen-Shannon" in result.stdout
+    assert "feature mean shift" in result.stdout
+    assert "who.png" in result.stdout
+    assert (tmp_path / "who.png").read_bytes().startswith(b"\x89PNG")
+    assert "ends in .png" in fedwhy("partition", "--png", "who.jpg", code=2).stderr
+    assert "--png: there is no folder" in fedwhy("partition", "--png", "no/a.png", code=2).stderr
 
 
 @pytest.mark.parametrize(

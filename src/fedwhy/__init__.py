@@ -44,6 +44,7 @@ from fedwhy.engine.devices import offer_cores
 from fedwhy.errors import FedwhyError
 from fedwhy.experiment import Experiment
 from fedwhy.models import Model
+from fedwhy.report import draw_partition
 from fedwhy.simulation import Callback, EarlyStop, Run, train
 from fedwhy.tracking import RunFolder
 
@@ -79,6 +80,7 @@ __all__ = [
     "RunFolder",
     "Shards",
     "Source",
+    "draw_partition",
     "fedadagrad",
     "fedadam",
     "fedavg",

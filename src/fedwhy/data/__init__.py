@@ -2,7 +2,9 @@
 
 from fedwhy.data.batching import Batching, batch_rows
 from fedwhy.data.checks import check_labels, check_values
+from fedwhy.data.client_statistics import local_description, local_histograms
 from fedwhy.data.dataset import Dataset
+from fedwhy.data.description import Description
 from fedwhy.data.federated_dataset import FederatedDataset
 from fedwhy.data.partitions import (
     IID,
@@ -43,6 +45,7 @@ __all__ = [
     "ByTime",
     "Clusters",
     "Dataset",
+    "Description",
     "Dirichlet",
     "DirichletByClass",
     "FederatedDataset",
@@ -63,6 +66,8 @@ __all__ = [
     "check_labels",
     "check_values",
     "load",
+    "local_description",
+    "local_histograms",
     "partition",
     "read",
     "shift",

@@ -28,6 +28,9 @@ from fedwhy.data.arrays import (
 )
 from fedwhy.data.checks import check_labels
 from fedwhy.data.dataset import Dataset, summary, to_classes
+from fedwhy.data.describe import describe
+from fedwhy.data.description import Description
+from fedwhy.data.skew import feature_shift, target_distance
 from fedwhy.data.stats import Stats, count_labels
 from fedwhy.errors import DataError, ParameterError
 
@@ -237,18 +240,31 @@ class FederatedDataset:
         """All examples in one place, without copying, in the order of the clients."""
         return Dataset(self.x, self.y, self.name, self.classes, self.task)
 
-    def stats(self, ignored_class: int | None = None) -> Stats:
+    def stats(self, ignored_class: int | None = None, features: bool = False) -> Stats:
         """Who holds what; raises `DataError` for labels outside `0..classes-1`.
 
         Labels are counted where `classes` is known and every example has one label; those of the
-        `ignored_class` of a model are left out.
+        `ignored_class` of a model are left out. With `features`, x is read, too, for how much each
+        client's features differ from all clients'.
         """
         counts = None
+        of_values = feature_shift(self.x, self.offsets) if features else {}
         if self.classes is not None and self.y.ndim == 1:
             check_labels(self, ignored_class)
             kept = slice(None) if ignored_class is None else self.y != ignored_class
             counts = count_labels(self.y[kept], self.owner[kept], self.clients, self.classes)
-        return Stats(self.name, self.ids, self.sizes, counts)
+        elif self.classes is None and self.y.ndim == 1 and self.y.dtype.kind != "c":
+            of_values["target_distance"] = target_distance(self.y, self.offsets)
+        return Stats(self.name, self.ids, self.sizes, counts, of_values)
+
+    def describe(self, minimum: int = 0) -> Description:
+        """What the data look like, by what clients may tell without showing an example.
+
+        Counts, labels, and mean, deviation, extremes and quantiles of every feature, of all clients
+        together. Nothing is told that rests on fewer than `minimum` examples at a client. See
+        `fedwhy.data.describe`; raises `DataError` for labels outside `0..classes-1`.
+        """
+        return describe(self, minimum)
 
     def save(self, folder: str | Path) -> None:
         """Writes the dataset to a new folder, which `read` opens memory-mapped, whatever its size.

@@ -24,7 +24,7 @@ from safetensors.numpy import save as dump_arrays
 
 from fedwhy.errors import RunError, whole_number
 from fedwhy.report import render
-from fedwhy.report.facts import table
+from fedwhy.report.facts import population, table
 from fedwhy.simulation import Callback, Checkpoint, Run, Training, checkpoints
 from fedwhy.simulation.files import replace_file
 from fedwhy.simulation.run import results
@@ -176,7 +176,7 @@ def known_summary(
         "algorithm": table(settings, "algorithm").get("name"),
         "dataset": partition.get("name"),
         "rounds": rounds[-1]["round"] if rounds else 0,
-        "clients": len(partition.get("sizes") or ()) or None,
+        "clients": population({"partition": partition})[0] or None,
         "cohort": cohort if isinstance(cohort, int) else None,
         "seed": train.get("seed"),
         **results(rounds),
