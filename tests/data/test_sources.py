@@ -155,7 +155,9 @@ def test_emnist_stands_upright(publish, monkeypatch):
             stem = f"gzip/emnist-byclass-{part}"
             stored = gzip.compress(idx(upright.transpose(0, 2, 1)))
             archive.writestr(f"{stem}-images-idx3-ubyte.gz", stored)
-            archive.writestr(f"{stem}-labels-idx1-ubyte.gz", gzip.compress(idx(np.uint8([61]))))
+            archive.writestr(
+                f"{stem}-labels-idx1-ubyte.gz", gzip.compress(idx(np.array([61], np.uint8)))
+            )
     monkeypatch.setattr(images, "EMNIST", publish("emnist/gzip.zip", packed.getvalue()))
     source = load("emnist")
     assert source.train.x[0, 3, 20, 0] == 1 == source.train.x.sum()
@@ -185,8 +187,8 @@ def test_cut_cifar_file_is_an_error(publish):
 def test_emnist_by_writer_is_tff_s(publish, monkeypatch):
     pixels = RANDOM.random((3, 28, 28), np.float32)
     clients = {
-        "f0000_14": {"pixels": pixels, "label": np.int32([1, 2, 61])},
-        "f0001_41": {"pixels": pixels[:1], "label": np.int32([0])},
+        "f0000_14": {"pixels": pixels, "label": np.array([1, 2, 61], np.int32)},
+        "f0001_41": {"pixels": pixels[:1], "label": np.array([0], np.int32)},
     }
     members = {f"fed_emnist_{part}.h5": tff(clients) for part in ("train", "test")}
     monkeypatch.setattr(writers, "EMNIST", publish("emnist/fed.tar.bz2", tar("bz2", members)))
@@ -198,7 +200,11 @@ def test_emnist_by_writer_is_tff_s(publish, monkeypatch):
 
 def test_cifar100_by_pachinko_is_tff_s(publish, monkeypatch):
     image = RANDOM.integers(0, 256, (2, 32, 32, 3), np.uint8)
-    fields = {"image": image, "label": np.int64([5, 99]), "coarse_label": np.int64([1, 2])}
+    fields = {
+        "image": image,
+        "label": np.array([5, 99], np.int64),
+        "coarse_label": np.array([1, 2], np.int64),
+    }
     members = {f"fed_cifar100_{part}.h5": tff({"0": fields}) for part in ("train", "test")}
     monkeypatch.setattr(writers, "CIFAR100", publish("cifar100/fed.tar.bz2", tar("bz2", members)))
     source = load("cifar100", by="pachinko")

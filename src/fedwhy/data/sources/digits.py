@@ -8,7 +8,7 @@ from fedwhy.data.dataset import Dataset
 from fedwhy.data.sources.source import Source
 
 
-def read_digits() -> Source:
+def read_digits() -> Source[Dataset]:
     """1,437 images to train on, and a fifth of each class to test on."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split

@@ -21,7 +21,7 @@ CATEGORIES = ((PAIN, (2, 3, 4)), (ELECTROCARDIOGRAM, (1, 2)))
 TRAIN_SHARE = 0.66
 
 
-def read_heart_disease() -> Source:
+def read_heart_disease() -> Source[FederatedDataset]:
     """The four hospitals as clients, each with its own train and test patients.
 
     Patients with a missing value are left out, once the three columns that most lack are gone; 303,

@@ -64,13 +64,13 @@ CIFAR100 = File(
 )
 
 
-def read_mnist(name: str, files: tuple[File, ...]) -> Source:
+def read_mnist(name: str, files: tuple[File, ...]) -> Source[Dataset]:
     """A dataset in four idx files."""
     paths = [locate(file) for file in files]
     return Source(*(idx_dataset(name, *pair, classes=10) for pair in (paths[:2], paths[2:])))
 
 
-def read_emnist() -> Source:
+def read_emnist() -> Source[Dataset]:
     """EMNIST by class: 62 digits and letters; its images are stored with x and y exchanged."""
     parts = []
     for part in ("train", "test"):
@@ -95,7 +95,7 @@ def idx_dataset(
     return Dataset(fractions(x[..., None]), y.astype(np.int32), name, classes)
 
 
-def read_cifar(name: str, archive: File, members: tuple[tuple[str, ...], ...]) -> Source:
+def read_cifar(name: str, archive: File, members: tuple[tuple[str, ...], ...]) -> Source[Dataset]:
     """CIFAR in its binary version; `members` are the files of the train and of the test images."""
     parts = []
     for files in members:

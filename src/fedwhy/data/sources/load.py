@@ -1,6 +1,7 @@
 """`load`: a dataset by its name."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from fedwhy.data.sources.source import Source, Variant
 from fedwhy.errors import ParameterError, one_of, suggest, whole_number
 
 
-def load(name: str, by: str | None = None, resize: tuple[int, int] | None = None) -> Source:
+def load(name: str, by: str | None = None, resize: tuple[int, int] | None = None) -> Source[Any]:
     """Loads a dataset of `SOURCES`; its files come from the first place that has them.
 
     These are the folder that FEDWHY_DATA_DIR names, the user's cache, and the official place; what

@@ -52,7 +52,7 @@ SPEECHES = File(
 )
 
 
-def read_roles() -> Source:
+def read_roles() -> Source[FederatedDataset]:
     """TFF's 715 roles in all plays: 16,068 snippets to train on and 2,356 to test on."""
     return Source(*(roles(part) for part in ("train", "test")))
 
@@ -72,7 +72,7 @@ def snippets(path: Path, client: str, columns: dict[str, np.ndarray]) -> Iterabl
     return columns["snippets"].tolist()
 
 
-def read_speakers() -> Source:
+def read_speakers() -> Source[FederatedDataset]:
     """The speakers of a plain text; the last fifth of each one's speeches is to test on.
 
     As in McMahan et al., those with a single speech are left out.

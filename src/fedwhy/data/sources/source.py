@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from fedwhy.data.dataset import Dataset
 from fedwhy.data.federated_dataset import FederatedDataset
 from fedwhy.data.sources.files import File
 
+Examples = TypeVar("Examples", bound=Dataset | FederatedDataset)
 
-class Source(NamedTuple):
+
+class Source(NamedTuple, Generic[Examples]):
     """Examples to train on, and others to test on; both have clients, or neither has."""
 
-    train: Dataset | FederatedDataset
-    test: Dataset | FederatedDataset
+    train: Examples
+    test: Examples
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Variant:
     `clients` says who the clients are, None where the data has none; `files` are what is read.
     """
 
-    read: Callable[[], Source]
+    read: Callable[[], Source[Any]]
     clients: str | None = None
     files: tuple[File, ...] = ()
 

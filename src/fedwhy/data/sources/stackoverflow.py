@@ -37,7 +37,7 @@ COUNTS = File(
 )
 
 
-def read_stackoverflow() -> Source:
+def read_stackoverflow() -> Source[FederatedDataset]:
     """TFF's 342,477 users to train on, 204,088 to test on.
 
     The first call streams 135 million sentences from HDF5 into memory-mapped arrays in the cache;

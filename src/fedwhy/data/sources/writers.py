@@ -28,7 +28,7 @@ CIFAR100 = File(
 )
 
 
-def read_emnist_writers() -> Source:
+def read_emnist_writers() -> Source[FederatedDataset]:
     """TFF's federated EMNIST: 3,400 writers; as there, paper is 1 and ink 0."""
 
     def examples(path: Path) -> Iterator[Any]:
@@ -40,7 +40,7 @@ def read_emnist_writers() -> Source:
     return Source(*(from_stream(examples(path), name="emnist", classes=62) for path in paths))
 
 
-def read_cifar100_clients() -> Source:
+def read_cifar100_clients() -> Source[FederatedDataset]:
     """TFF's CIFAR-100: 500 training and 100 test clients, dealt by Pachinko allocation."""
 
     def examples(path: Path) -> Iterator[Any]:
@@ -52,7 +52,7 @@ def read_cifar100_clients() -> Source:
     return Source(*(from_stream(examples(path), name="cifar100", classes=100) for path in paths))
 
 
-def read_femnist() -> Source:
+def read_femnist() -> Source[FederatedDataset]:
     """LEAF's FEMNIST, from the files that LEAF's `preprocess.sh` writes."""
     return Source(*(femnist(part) for part in ("train", "test")))
 
