@@ -68,6 +68,11 @@ def take(tree: PyTree, rows: np.ndarray | slice) -> PyTree:
     return jax.tree.map(lambda array: array[rows], tree)
 
 
+def to_offsets(sizes: np.ndarray) -> np.ndarray:
+    """Offsets int64 `[n + 1]` of groups with `sizes` `[n]`."""
+    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+
+
 def describe(tree: PyTree) -> str:
     """Type and shape of one example, such as 'float32[8,8,1]', joined for a pytree."""
     shapes = (f"{a.dtype}[{','.join(map(str, a.shape[1:]))}]" for a in jax.tree.leaves(tree))
