@@ -14,6 +14,7 @@ from fedwhy.data.partitions import (
     Shards,
     partition,
 )
+from fedwhy.data.preparation import Preparation
 from fedwhy.data.sources import SOURCES, Source, load
 from fedwhy.data.stats import Stats
 
@@ -26,6 +27,7 @@ __all__ = [
     "Dirichlet",
     "FederatedDataset",
     "LabelsPerClient",
+    "Preparation",
     "QuantitySkew",
     "Scheme",
     "Shards",
