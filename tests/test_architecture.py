@@ -56,7 +56,8 @@ def test_report_knows_plain_records_only():
 def test_public_names_are_locked():
     assert sorted(fedwhy.__all__) == sorted(
         "IID Callback Dataset Dirichlet EarlyStop Engine Experiment FederatedDataset FedwhyError "
-        "FullGradient LabelsPerClient LocalSGD Model QuantitySkew Run RunFolder Shards Source "
-        "fedadagrad fedadam fedavg fedavgm fedprox fedsgd fedyogi load partition train".split()
+        "FullGradient LabelsPerClient LocalSGD Model Preparation QuantitySkew Run RunFolder Shards "
+        "Source augment fedadagrad fedadam fedavg fedavgm fedprox fedsgd fedyogi load partition "
+        "prepare train".split()
     )
     assert all(hasattr(fedwhy, name) for name in fedwhy.__all__)

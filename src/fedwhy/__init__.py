@@ -22,12 +22,15 @@ from fedwhy.data import (
     Dirichlet,
     FederatedDataset,
     LabelsPerClient,
+    Preparation,
     QuantitySkew,
     Shards,
     Source,
     load,
     partition,
 )
+from fedwhy.data import augmentation as augment
+from fedwhy.data import preparation as prepare
 from fedwhy.engine import Engine
 from fedwhy.engine.devices import offer_cores
 from fedwhy.errors import FedwhyError
@@ -54,11 +57,13 @@ __all__ = [
     "LabelsPerClient",
     "LocalSGD",
     "Model",
+    "Preparation",
     "QuantitySkew",
     "Run",
     "RunFolder",
     "Shards",
     "Source",
+    "augment",
     "fedadagrad",
     "fedadam",
     "fedavg",
@@ -68,5 +73,6 @@ __all__ = [
     "fedyogi",
     "load",
     "partition",
+    "prepare",
     "train",
 ]
