@@ -18,9 +18,19 @@ from fedwhy.algorithms import (
     FullGradient,
     LocalSGD,
 )
-from fedwhy.data import PARTITIONS, SOURCES, Dataset, FederatedDataset, Source, load, partition
+from fedwhy.data import (
+    PARTITIONS,
+    SOURCES,
+    Dataset,
+    FederatedDataset,
+    Preparation,
+    Source,
+    load,
+    partition,
+)
 from fedwhy.engine import Engine
 from fedwhy.errors import FedwhyError, ModelError, ParameterError, number
+from fedwhy.experiment import preparing
 from fedwhy.experiment import tables as schema
 from fedwhy.experiment.file import ExperimentFile, Table, read_experiment
 from fedwhy.models import ZOO, Model
@@ -73,9 +83,11 @@ class Experiment:
             scheme = file.choice("partition", "name", PARTITIONS, "dirichlet")
             schemas["partition"] = schema.partition_table(scheme)
         schemas |= {
+            "prepare": schema.Prepare,
             "model": model,
             "algorithm": schema.algorithm_table(algorithm),
             "client": schema.client_table(algorithm),
+            "augment": schema.Augment,
             "server": schema.server_table(algorithm, optimizer),
             "train": schema.Train,
         }
@@ -126,8 +138,21 @@ class Experiment:
             return partition(dataset, PARTITIONS[name](**values), clients=clients, seed=seed)
 
     @cached_property
+    def preparation(self) -> Preparation | None:
+        """What is done to examples before the model, fitted on the clients; None for nothing."""
+        values = self.tables["prepare"].model_dump()
+        return preparing.preparation(self.file, values, self.data[0])
+
+    @cached_property
     def model(self) -> Model:
-        """The model, with as many outputs as the data has classes."""
+        """The model, with as many outputs as the data has classes, and with its preparation."""
+        model = self._bare_model()
+        if self.preparation is None:
+            return model
+        with self.file.blame("model"):
+            return model.prepared(self.preparation)
+
+    def _bare_model(self) -> Model:
         table = self.tables["model"]
         if isinstance(table, schema.OwnModel):
             model = self._call("model.python", table.python)
@@ -173,7 +198,11 @@ class Experiment:
             return ALGORITHMS[name](self.model, client, **values, **server)
 
     def _client(self, table: Table) -> LocalSGD | FullGradient:
+        values = self.tables["augment"].model_dump()
+        augment = preparing.augmentations(self.file, values, self.data[0])
         if not isinstance(table, schema.Client):
+            if augment:
+                raise self.file.error("augment", "this algorithm takes no augmentation; leave out")
             return FullGradient(**table.model_dump())
         rate = number("learning_rate", table.learning_rate, above=0)
         options: dict[str, Any] = {}
@@ -184,7 +213,8 @@ class Experiment:
                 "client.momentum", f"{table.optimizer} takes no momentum; use sgd or rmsprop"
             )
         optimizer = getattr(optax, table.optimizer)(rate, **options)
-        return LocalSGD(optimizer, **{key: getattr(table, key) for key in schema.LOCAL_KEYS})
+        options = {key: getattr(table, key) for key in schema.LOCAL_KEYS}
+        return LocalSGD(optimizer, augment=augment, **options)
 
     def folder(self, path: str | Path | None = None) -> RunFolder:
         """The run folder at `path`; without one the next free runs/ALGORITHM-DATASET-001."""
