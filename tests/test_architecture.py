@@ -56,9 +56,9 @@ def test_report_knows_plain_records_only():
 def test_public_names_are_locked():
     assert sorted(fedwhy.__all__) == sorted(
         "IID ByAttribute ByTime Callback Clusters Dataset Dirichlet DirichletByClass EarlyStop "
-        "Engine Experiment FederatedDataset FedwhyError FullGradient GaussianNoise LabelNoise "
-        "LabelsPerClient LocalSGD LognormalQuantity Model Pachinko QuantitySkew Rotation Run "
-        "RunFolder Shards Source draw_partition fedadagrad fedadam fedavg fedavgm fedprox fedsgd "
-        "fedyogi load partition read shift train".split()
+        "Engine Experiment FederatedDataset FedwhyError FullGradient LabelsPerClient LocalSGD "
+        "LognormalQuantity Model Pachinko Preparation QuantitySkew Run RunFolder Shards Source "
+        "augment draw_partition fedadagrad fedadam fedavg fedavgm fedprox fedsgd fedyogi load "
+        "partition prepare read shift shifts train".split()
     )
     assert all(hasattr(fedwhy, name) for name in fedwhy.__all__)

@@ -199,6 +199,28 @@ def test_experiment_files_run_and_resolve_to_files_that_run(fedwhy, tmp_path, ta
     assert tomllib.loads(resolved.read_text())["train"]["cohort"] == 0.5
 
 
+def test_run_prepares_and_augments_as_its_file_says(fedwhy, tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "my.toml").write_text(
+        '[data]\npython = "own:data"\n'
+        "[prepare]\nresize = [6, 6]\nscale = 2\nstandardise = true\none_hot = true\n"
+        '[model]\nkeras = "own:keras_model"\nloss = "categorical_crossentropy"\n'
+        "[augment]\ncrop = 1\nflip = true\n"
+        '[train]\nrounds = 1\ncohort = 3\ndevices = 1\nlanes = 1\nlowering = "off"\n'
+    )
+    first = json.loads(fedwhy("run", "my.toml", "--json").stdout)
+    folder = tmp_path / first["run"]
+    stored = json.loads((folder / "preparation.json").read_text())
+    resize, scale, standardise, one_hot = stored["steps"]
+    assert (resize["height"], scale["by"], one_hot["classes"]) == (6, 2.0, 10)
+    assert len(standardise["mean"]) == 6
+    settings = tomllib.loads((folder / "experiment.toml").read_text())
+    assert settings["prepare"]["standardise"] is True
+    assert settings["augment"] == {"crop": 1, "flip": True}
+    again = json.loads(fedwhy("run", folder / "experiment.toml", "--json").stdout)
+    assert again["test_loss"] == first["test_loss"]
+
+
 BAD = {
     "unknown key": (
         "[client]\nepochs = 2\nlearning_rat = 0.1",
@@ -280,6 +302,30 @@ BAD = {
     "an array in a file": (
         '[partition]\nname = "time"\ntimes = [1, 2]',
         "bad.toml:3: partition.times: unknown key",
+    ),
+    "no scale": (
+        "[prepare]\nscale = 0",
+        "bad.toml:2: prepare.scale: expected a finite number > 0, given 0",
+    ),
+    "half a size": (
+        "[prepare]\nresize = [32]",
+        "bad.toml:2: prepare.resize: expected [height, width], given [32]",
+    ),
+    "an unknown way to standardise": (
+        '[prepare]\nstandardise = "row"',
+        "bad.toml:2: prepare.standardise: unknown value 'row'",
+    ),
+    "a loss that takes no one-hot labels": (
+        '[model]\nname = "softmax"\n[prepare]\none_hot = true',
+        "bad.toml:2: model.name: the model does not take the examples of 'digits'",
+    ),
+    "augmentation without local training": (
+        '[algorithm]\nname = "fedsgd"\n[augment]\nflip = true',
+        "bad.toml:3: augment: this algorithm takes no augmentation",
+    ),
+    "a crop of nothing": (
+        "[augment]\ncrop = 0",
+        "bad.toml:2: augment.crop: expected a whole number of at least 1, given 0",
     ),
     "more clients than examples": (
         "[partition]\nclients = 5000",

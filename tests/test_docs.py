@@ -61,15 +61,27 @@ def test_partitions_are_dealt_as_the_page_says():
     assert all(f"| `{name}`" in page for name in PARTITIONS | SHIFTS)
 
 
+def test_examples_are_prepared_as_the_page_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in code_blocks("prepare.md"):
+        exec(block, names)
+    assert min(names["run"].test_accuracy, names["copied_run"].test_accuracy) > 0.5
+    np.testing.assert_allclose(names["again"], names["logits"], atol=1e-4)
+    assert names["few"].sizes.max() == 20
+
+
 def test_every_key_of_an_experiment_file_is_listed_with_its_default():
     schemas = [
         *(("data", table) for table in (tables.NamedData, tables.FileData, tables.OwnData)),
         *(("partition", tables.partition_table(name)) for name in PARTITIONS),
         *(("shift", tables.shift_table(name)) for name in SHIFTS),
+        ("prepare", tables.Prepare),
         *(("model", table) for table in (tables.KerasModel, tables.OwnModel)),
         *(("model", tables.zoo_table(name)) for name in ZOO),
         *(("algorithm", tables.algorithm_table(name)) for name in ALGORITHMS),
         *(("client", tables.client_table(name)) for name in ALGORITHMS),
+        ("augment", tables.Augment),
         *(("server", tables.server_table(a, o)) for a in ALGORITHMS for o in SERVER_OPTIMIZERS),
         ("train", tables.Train),
     ]

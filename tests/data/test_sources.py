@@ -51,7 +51,7 @@ def idx(array):
 
 def tar(kind, members):
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode=f"w:{kind}") as archive:
+    with tarfile.open(fileobj=packed, mode={"gz": "w:gz", "bz2": "w:bz2"}[kind]) as archive:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)

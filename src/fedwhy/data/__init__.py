@@ -22,6 +22,7 @@ from fedwhy.data.partitions import (
     Shards,
     partition,
 )
+from fedwhy.data.preparation import Preparation
 from fedwhy.data.readers import read
 from fedwhy.data.shifts import (
     SHIFTS,
@@ -54,6 +55,7 @@ __all__ = [
     "LabelsPerClient",
     "LognormalQuantity",
     "Pachinko",
+    "Preparation",
     "QuantitySkew",
     "Rotation",
     "Scheme",

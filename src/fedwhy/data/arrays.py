@@ -77,6 +77,11 @@ def row_blocks(array: np.ndarray, rows: int | None = None) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, count, step))
 
 
+def to_offsets(sizes: np.ndarray) -> np.ndarray:
+    """Offsets int64 `[n + 1]` of groups with `sizes` `[n]`."""
+    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+
+
 def describe(tree: PyTree) -> str:
     """Type and shape of one example, such as 'float32[8,8,1]', joined for a pytree."""
     shapes = (f"{a.dtype}[{','.join(map(str, a.shape[1:]))}]" for a in jax.tree.leaves(tree))

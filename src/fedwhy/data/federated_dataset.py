@@ -6,7 +6,7 @@ million Python objects.
 
 import difflib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fedwhy.data import arranging
 from fedwhy.data.arrays import (
     all_differ,
     check_alike,
@@ -24,6 +25,7 @@ from fedwhy.data.arrays import (
     to_array,
     to_arrays,
     to_ids,
+    to_offsets,
     to_whole_numbers,
 )
 from fedwhy.data.checks import check_labels
@@ -215,10 +217,38 @@ class FederatedDataset:
         sizes = self.sizes[chosen]
         offsets = to_offsets(sizes)
         rows = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], sizes)
-        x, y = take((self.x, self.y), rows)
-        origin = None if self.origin is None else self.origin[rows]
-        ids = self.ids[chosen]
-        return FederatedDataset(x, y, offsets, ids, self.name, self.classes, self.task, origin)
+        return arranging.at_rows(self, rows, sizes, self.ids[chosen])
+
+    def filter(
+        self, keep: ArrayLike | Callable[[PyTree, np.ndarray], ArrayLike]
+    ) -> "FederatedDataset":
+        """The examples where a bool mask `[examples]` is True, as copies.
+
+        `keep` is the mask, or a function `(x, y) -> mask` of the flat arrays. Clients that keep no
+        example are left out, and counted in the log. Raises `DataError` where none is left.
+        """
+        return arranging.filtered(self, keep)
+
+    def take(self, examples: int) -> "FederatedDataset":
+        """At most the first `examples` of each client, as copies."""
+        return arranging.taken(self, examples)
+
+    def repeat(self, times: int) -> "FederatedDataset":
+        """Each client's examples `times` times over, as copies."""
+        return arranging.repeated(self, times)
+
+    def map(
+        self, function: Callable[[PyTree, np.ndarray], tuple[PyTree, ArrayLike]]
+    ) -> "FederatedDataset":
+        """The examples as `function(x, y) -> (x, y)` makes them, called once on the flat arrays.
+
+        It keeps their number and order. `classes` is None where y is no longer whole numbers.
+        """
+        return arranging.mapped(self, function)
+
+    def shuffled(self, seed: int = 0) -> "FederatedDataset":
+        """Each client's examples in a random order that follows from `seed`, as copies."""
+        return arranging.shuffled(self, seed)
 
     def split(
         self, test: float = 0.2, seed: int = 0, stratified: bool = False
@@ -332,11 +362,6 @@ def spaced_rows(array: np.ndarray) -> np.ndarray:
     """At most about `FINGERPRINTED` bytes of `array` `[rows, ...]`: rows spaced evenly."""
     rows = max(1, FINGERPRINTED * len(array) // max(array.nbytes, 1))
     return array if rows >= len(array) else array[np.linspace(0, len(array) - 1, rows, dtype=int)]
-
-
-def to_offsets(sizes: np.ndarray) -> np.ndarray:
-    """Offsets int64 `[n + 1]` of groups with `sizes` `[n]`."""
-    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
 
 def empty_client(id: str | int) -> DataError:

@@ -38,11 +38,17 @@ def draws(keys: np.ndarray, number: np.ndarray) -> np.ndarray:
     return mix(keys + number.astype(np.uint64) * GOLDEN)
 
 
+def draws_in_order(keys: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Draws of `DRAW_BITS` bits, by which things are sorted."""
+    draw = draws(keys, number)
+    draw >>= np.uint64(64 - DRAW_BITS)
+    return draw
+
+
 def permutations(sizes: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """`0..size-1` in the order of each key, one after another, int64 `[sum]`."""
     group, number = grouped_range(sizes)
-    draw = draws(np.repeat(keys, sizes), number)
-    draw >>= np.uint64(64 - DRAW_BITS)
+    draw = draws_in_order(np.repeat(keys, sizes), number)
     if len(keys) <= MOST_GROUPS:
         # Group and draw in one integer: ten times faster than sorting by two keys.
         order = np.argsort(group.astype(np.uint64) << np.uint64(DRAW_BITS) | draw, kind="stable")

@@ -24,6 +24,7 @@ from fedwhy.data import (
     SOURCES,
     Dataset,
     FederatedDataset,
+    Preparation,
     Source,
     load,
     partition,
@@ -33,6 +34,7 @@ from fedwhy.data import (
 )
 from fedwhy.engine import Engine
 from fedwhy.errors import FedwhyError, ModelError, ParameterError, number
+from fedwhy.experiment import preparing
 from fedwhy.experiment import tables as schema
 from fedwhy.experiment.file import ExperimentFile, Table, read_experiment
 from fedwhy.models import ZOO, Model
@@ -91,9 +93,11 @@ class Experiment:
         if "shift" in given:
             schemas["shift"] = schema.shift_table(file.choice("shift", "name", SHIFTS, "noise"))
         schemas |= {
+            "prepare": schema.Prepare,
             "model": model,
             "algorithm": schema.algorithm_table(algorithm),
             "client": schema.client_table(algorithm),
+            "augment": schema.Augment,
             "server": schema.server_table(algorithm, optimizer),
             "train": schema.Train,
         }
@@ -103,6 +107,7 @@ class Experiment:
     def _has_clients(self) -> bool:
         """Whether the named dataset comes with clients."""
         data = self.file.parse("data", schema.NamedData)
+        assert isinstance(data, schema.NamedData)
         with self.file.blame("data"):
             return variant(data.name, data.by).clients is not None
 
@@ -176,8 +181,21 @@ class Experiment:
             return shift(clients, SHIFTS[name](**values), seed=seed)
 
     @cached_property
+    def preparation(self) -> Preparation | None:
+        """What is done to examples before the model, fitted on the clients; None for nothing."""
+        values = self.tables["prepare"].model_dump()
+        return preparing.preparation(self.file, values, self.data[0])
+
+    @cached_property
     def model(self) -> Model:
-        """The model, with as many outputs as the data has classes."""
+        """The model, with as many outputs as the data has classes, and with its preparation."""
+        model = self._bare_model()
+        if self.preparation is None:
+            return model
+        with self.file.blame("model"):
+            return model.prepared(self.preparation)
+
+    def _bare_model(self) -> Model:
         table = self.tables["model"]
         if isinstance(table, schema.OwnModel):
             model = self._call("model.python", table.python)
@@ -223,7 +241,11 @@ class Experiment:
             return ALGORITHMS[name](self.model, client, **values, **server)
 
     def _client(self, table: Table) -> LocalSGD | FullGradient:
+        values = self.tables["augment"].model_dump()
+        augment = preparing.augmentations(self.file, values, self.data[0])
         if not isinstance(table, schema.Client):
+            if augment:
+                raise self.file.error("augment", "this algorithm takes no augmentation; leave out")
             return FullGradient(**table.model_dump())
         rate = number("learning_rate", table.learning_rate, above=0)
         options: dict[str, Any] = {}
@@ -234,7 +256,8 @@ class Experiment:
                 "client.momentum", f"{table.optimizer} takes no momentum; use sgd or rmsprop"
             )
         optimizer = getattr(optax, table.optimizer)(rate, **options)
-        return LocalSGD(optimizer, **{key: getattr(table, key) for key in schema.LOCAL_KEYS})
+        options = {key: getattr(table, key) for key in schema.LOCAL_KEYS}
+        return LocalSGD(optimizer, augment=augment, **options)
 
     def folder(self, path: str | Path | None = None) -> RunFolder:
         """The run folder at `path`; without one the next free runs/ALGORITHM-DATASET-001."""

@@ -17,7 +17,10 @@ from fedwhy.errors import ExperimentError, ModelError, ParameterError, suggest
 
 log = logging.getLogger("fedwhy")
 
-TABLES = ("data", "partition", "shift", "model", "algorithm", "client", "server", "train")
+TABLES = (
+    *("data", "partition", "shift", "prepare", "model", "algorithm", "client", "augment"),
+    *("server", "train"),
+)
 
 SET = "--set"
 

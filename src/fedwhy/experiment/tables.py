@@ -61,6 +61,16 @@ class Shift(Table):
     seed: int = 0
 
 
+class Prepare(Table):
+    """`[prepare]`: what is done to examples before the model, see `preparing.STEPS`."""
+
+    resize: list[int] | None = None
+    scale: float | None = None
+    standardise: bool | str = False
+    flatten: bool = False
+    one_hot: bool = False
+
+
 class ZooModel(Table):
     """`[model]`: a model of the zoo, with its options; `classes` is taken from the data."""
 
@@ -102,10 +112,21 @@ class Client(Table):
     epochs: int | None = None
     steps: int | None = None
     batch_size: int = 20
-    shuffle: bool = True
+    shuffle: bool | int = True
     drop_last: bool = False
     clip_norm: float | None = None
     state: str = "average"
+
+
+class Augment(Table):
+    """`[augment]`: how training batches are changed, see `preparing.AUGMENTATIONS`."""
+
+    crop: int | None = None
+    flip: bool = False
+    rotation: float | None = None
+    noise: float | None = None
+    cutout: int | None = None
+    mixup: float | None = None
 
 
 class Train(Table):

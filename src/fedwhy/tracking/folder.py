@@ -4,6 +4,7 @@ experiment.toml     the resolved settings; `fedwhy run` takes it as it is
 environment.json    versions, devices, seed
 metrics.jsonl       one record per round
 partition.json      who holds what
+preparation.json    what is done to examples before the model, if anything is
 checkpoints/        the newest states of the run, to resume from
 summary.json        the result in numbers
 model.safetensors   the final weights; also model.keras where the model came from Keras
@@ -76,6 +77,9 @@ class RunFolder(Callback):
             write_json(self.path / "environment.json", environment(training, self.modules))
             stats = training.clients.stats(training.algorithm.model.ignored_class)
             write_json(self.path / "partition.json", stats.to_dict())
+            preparation = training.algorithm.model.preparation
+            if preparation is not None:
+                write_json(self.path / "preparation.json", preparation.to_dict())
             self._write_metrics(training)
             if not self._resumed(training):
                 self._write_checkpoint(training)

@@ -5,6 +5,7 @@ realistic healthcare settings", NeurIPS, appendix on Fed-Heart-Disease.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def patients(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return x, (table[:, DISEASE] > 0).astype(np.int32)
 
 
-def train_and_test(y: np.ndarray) -> list[np.ndarray]:
+def train_and_test(y: np.ndarray) -> list[Any]:
     """FLamby's rows for training and for testing: by label, where each has more than two."""
     from sklearn.model_selection import train_test_split
 
