@@ -175,9 +175,7 @@ def recognise_list(paths: list[Path]) -> tuple[Reader, list[Path]]:
     readers = [recognise_file(path) for path in paths]
     for path, reader in zip(paths, readers, strict=True):
         if reader not in (TABLES, LEAF) or reader != readers[0]:
-            raise DataError(
-                f"{path}: is {reader.kind}; a list may hold tables only, or LEAF's files"
-            )
+            raise DataError(f"{path}: a list may hold only {TABLES.kind}, or only {LEAF.kind}")
     return readers[0], paths
 
 
