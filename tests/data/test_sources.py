@@ -167,7 +167,9 @@ def test_emnist_stands_upright(publish, monkeypatch):
 @pytest.mark.parametrize(("name", "labels"), [("cifar10", 1), ("cifar100", 2)])
 def test_cifar_is_read_from_its_binary_version(publish, name, labels):
     pixels = RANDOM.integers(0, 256, (2, 3, 32, 32), np.uint8)
-    record = np.concatenate([np.uint8([[9] * (labels - 1) + [3]] * 2), pixels.reshape(2, -1)], 1)
+    record = np.concatenate(
+        [np.array([[9] * (labels - 1) + [3]] * 2, np.uint8), pixels.reshape(2, -1)], 1
+    )
     reader = {"cifar10": images.read_cifar10, "cifar100": images.read_cifar100}[name]
     _, archive, members = reader.args
     contents = {file: record.tobytes() for files in members for file in files}

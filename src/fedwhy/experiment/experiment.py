@@ -106,8 +106,7 @@ class Experiment:
     @property
     def _has_clients(self) -> bool:
         """Whether the named dataset comes with clients."""
-        data = self.file.parse("data", schema.NamedData)
-        assert isinstance(data, schema.NamedData)
+        data = cast(schema.NamedData, self.file.parse("data", schema.NamedData))
         with self.file.blame("data"):
             return variant(data.name, data.by).clients is not None
 

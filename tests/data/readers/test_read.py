@@ -54,7 +54,7 @@ def test_what_is_not_known_is_refused(fault, tmp_path):
 def test_a_list_holds_files_of_one_kind(tmp_path):
     (tmp_path / "a.csv").write_text("u,y\n1,0\n")
     (tmp_path / "b.json").write_text("{}")
-    with pytest.raises(DataError, match=r"b.json: is files of LEAF; a list may hold"):
+    with pytest.raises(DataError, match="b.json: a list may hold only CSV and Par"):
         fw.read([tmp_path / "a.csv", str(tmp_path / "b.json")], y="y")
 
 

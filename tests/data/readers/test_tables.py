@@ -162,7 +162,7 @@ WRONG = {
     "text": (csv(HEAD + "p,1,0\np,one,1\n"), "f.csv, line 3: a holds 'one', which is no number"),
     "text label": (
         csv(HEAD + "p,1,sick\n"),
-        "f.csv, line 2: y holds 'sick', which is no number; enc",
+        "f.csv, line 2: y holds 'sick', which is no number; rep",
     ),
     "missing label": (csv(HEAD + "p,1,\n"), "f.csv, line 2: y is missing"),
     "large label": (

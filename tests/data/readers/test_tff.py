@@ -10,6 +10,7 @@ import pytest
 from examples_proto import serialize
 
 import fedwhy as fw
+from fedwhy.data.readers.hdf5_heaps import check_heaps
 from fedwhy.data.readers.tff import hdf5_clients, sqlite_clients
 from fedwhy.errors import DataError, FedwhyError, ParameterError
 
@@ -146,6 +147,18 @@ def test_damaged_hdf5_is_refused(hdf5):
         hdf5.write_bytes(whole[:length])
         with pytest.raises(DataError, match="cannot be read"):
             list(hdf5_clients(hdf5))
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 16, b"\1" + b"\0" * 7 + b"\xff" * 8])
+def test_text_on_which_the_library_would_hang_is_refused(tmp_path, damage):
+    path = write_hdf5(tmp_path / "set.h5", {"a": {"x": [b"to", b"be"]}})
+    check_heaps(path)
+    content = bytearray(path.read_bytes())
+    first = content.index(b"GCOL") + 16
+    content[first : first + 16] = damage
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"byte {first}: a heap of text is damaged"):
+        check_heaps(path)
 
 
 def test_options_that_are_missing_name_the_fields(hdf5):

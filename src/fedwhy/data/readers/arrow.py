@@ -142,8 +142,8 @@ def text_error(column: Column, field: str, place: Place) -> DataError:
         )
     value = short(column[row].as_py())
     return DataError(
-        f"{place(row)}: {field} holds {value}, which is no number; encode text as numbers in the "
-        "file, or with examples=function(columns) -> (x, y)"
+        f"{place(row)}: {field} holds {value}, which is no number; repair it, or encode text as "
+        "numbers, in the file or with examples=function(columns) -> (x, y)"
     )
 
 

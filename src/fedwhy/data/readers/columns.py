@@ -11,8 +11,8 @@ from fedwhy.errors import DataError, ParameterError
 PyTree = Any
 Columns = Mapping[str, np.ndarray]
 Examples = tuple[PyTree, ArrayLike]
-MakeExamples = Callable[[dict[str, np.ndarray]], Examples]
-Chooser = Callable[[str, dict[str, np.ndarray]], Examples]
+MakeExamples = Callable[[dict[str, np.ndarray]], Examples | None]
+Chooser = Callable[[str, dict[str, np.ndarray]], Examples | None]
 
 
 def choose(x: str | Sequence[str] | None, y: str | None, examples: MakeExamples | None) -> Chooser:
@@ -42,21 +42,23 @@ def choose(x: str | Sequence[str] | None, y: str | None, examples: MakeExamples 
 def make_examples(
     clients: Iterable[tuple[str, dict[str, np.ndarray]]], chooser: Chooser, source: Any
 ) -> Iterator[tuple[str, Examples]]:
-    """A stream of `(id, columns)` as one of `(id, (x, y))`, for `from_stream`."""
+    """A stream of `(id, columns)` as one of `(id, (x, y))`, without those that come to None."""
     for id, columns in clients:
-        yield id, chooser(f"{source}, client {id!r}", columns)
+        made = chooser(f"{source}, client {id!r}", columns)
+        if made is not None:
+            yield id, made
 
 
-def call(examples: MakeExamples, owner: str, columns: dict[str, np.ndarray]) -> Examples:
+def call(examples: MakeExamples, owner: str, columns: dict[str, np.ndarray]) -> Examples | None:
     """What the user's function makes of a client's columns."""
     try:
         made = examples(columns)
     except Exception as error:
         error.add_note(f"raised by examples(columns) for {owner}")
         raise
-    if not isinstance(made, tuple) or len(made) != 2:
+    if made is not None and not (isinstance(made, tuple) and len(made) == 2):
         raise DataError(
-            f"{owner}: examples(columns) returned a {type(made).__name__}; expected (x, y)"
+            f"{owner}: examples(columns) returned a {type(made).__name__}; expected (x, y), or None"
         )
     return made
 

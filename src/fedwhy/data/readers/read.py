@@ -72,10 +72,11 @@ def read(
     - a folder that `FederatedDataset.save` has written
 
     Several names in `x` are stacked as float32 `[examples, features]`. Instead of `x` and `y`,
-    `examples` may turn one client's columns, a dict of NumPy arrays, into its `(x, y)`; so text
-    becomes numbers. `name`, `classes` and `task` are those of the dataset; the name is by default
-    that of the file or folder. `into` names a new folder to keep the dataset in, as `save` does,
-    from where it is mapped into memory; sources that come client by client are never held whole.
+    `examples` may turn one client's columns, a dict of NumPy arrays, into its `(x, y)`, as text
+    needs, or into None to leave the client out. `name`, `classes` and `task` are those of the
+    dataset; the name is by default that of the file or folder. `into` names a new folder to keep
+    the dataset in, as `save` does, from where it is mapped into memory; sources that come client by
+    client are then never held whole.
 
     Raises `DataError` for what cannot be read, which names the file and the place in it, and
     `ParameterError` for an option that does not apply.
@@ -174,9 +175,7 @@ def recognise_list(paths: list[Path]) -> tuple[Reader, list[Path]]:
     readers = [recognise_file(path) for path in paths]
     for path, reader in zip(paths, readers, strict=True):
         if reader not in (TABLES, LEAF) or reader != readers[0]:
-            raise DataError(
-                f"{path}: is {reader.kind}; a list may hold tables only, or LEAF's files"
-            )
+            raise DataError(f"{path}: a list may hold only {TABLES.kind}, or only {LEAF.kind}")
     return readers[0], paths
 
 
