@@ -6,6 +6,7 @@ import json
 import struct
 import tarfile
 import zipfile
+from typing import Any
 
 import h5py
 import numpy as np
@@ -51,7 +52,8 @@ def idx(array):
 
 def tar(kind, members):
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode={"gz": "w:gz", "bz2": "w:bz2"}[kind]) as archive:
+    mode: Any = f"w:{kind}"
+    with tarfile.open(fileobj=packed, mode=mode) as archive:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
