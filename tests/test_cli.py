@@ -106,7 +106,11 @@ def test_partition_draws_a_picture(fedwhy, tmp_path):
     [
         ("algorithms", "fedsgd fedavg fedavgm fedprox fedadagrad fedadam fedyogi"),
         ("models", "linear softmax mlp cnn emnist_cnn lenet mobilenet"),
-        ("datasets", "digits"),
+        (
+            "datasets",
+            "digits heart-disease mnist fashion-mnist emnist femnist cifar10 cifar100 shakespeare "
+            "stackoverflow",
+        ),
         (
             "partitions",
             "iid dirichlet dirichlet_by_class shards labels clusters quantity lognormal time",

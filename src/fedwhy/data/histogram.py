@@ -17,8 +17,8 @@ def local_histogram(
 
     `low` and `high` are float64 `[features]`; an example's values are `[features, width]`. With a
     `group` of k, values in rising order are counted k at a time, each group in the bin of its
-    greatest value, and fewer than k that are left are not counted. Every count is then 0 or rests
-    on at least k values, and no rank is wrong by k or more.
+    middle value, and fewer than k that are left are not counted. Every count is then 0 or rests on
+    at least k values, and no rank is wrong by k or more.
     """
     counts = np.zeros((len(low), BINS), np.int64)
     length = max(1, BLOCK * len(array) // array.size)
@@ -29,8 +29,10 @@ def local_histogram(
 
 
 def whole_groups(counts: np.ndarray, group: int) -> np.ndarray:
-    """Counts `[..., BINS]` of whole groups of values, in the bin of the greatest of each."""
-    return np.diff(np.cumsum(counts, axis=-1) // group, axis=-1, prepend=0) * group
+    """Counts `[..., BINS]` of whole groups of values, in the bin of the middle one of each."""
+    reached = np.cumsum(counts, axis=-1)
+    groups = np.minimum((reached + group // 2) // group, reached[..., -1:] // group)
+    return np.diff(groups, axis=-1, prepend=0) * group
 
 
 def summed_histograms(
@@ -91,11 +93,13 @@ def sorted_groups(bins: np.ndarray, shape: tuple[int, int], group: int) -> np.nd
     """The sum over owners of `whole_groups`, without a histogram of each owner."""
     bins = np.sort(bins)
     series = bins // BINS  # Of one owner and feature.
-    begins = np.append(True, series[1:] != series[:-1]) if len(bins) else np.zeros(0, bool)
-    places = np.arange(len(bins))
-    rank = places - np.maximum.accumulate(np.where(begins, places, 0))
-    greatest = bins[rank % group == group - 1] % (shape[0] * shape[1])
-    return np.bincount(greatest, minlength=shape[0] * shape[1]).reshape(shape) * group
+    first = np.flatnonzero(np.diff(series, prepend=-1))
+    sizes = np.diff(first, append=len(bins))
+    rank = np.arange(len(bins)) - np.repeat(first, sizes)
+    whole = rank < np.repeat(sizes // group * group, sizes)
+    middle = whole & (rank % group == (group - 1) // 2)
+    cells = shape[0] * shape[1]
+    return np.bincount(bins[middle] % cells, minlength=cells).reshape(shape) * group
 
 
 def quantiles(

@@ -88,7 +88,7 @@ def of_block(values: np.ndarray, starts: np.ndarray) -> Moments:
     if not whole:
         low, high = np.where(finite, values, np.inf), np.where(finite, values, -np.inf)
         summands = np.where(finite, values, 0)
-    count = reduced(np.add, finite.astype(np.int64)) if not whole else lengths[:, None] * width
+    count = lengths[:, None] * width if whole else reduced(np.add, finite.astype(np.int64))
     mean = reduced(np.add, summands) / np.maximum(count, 1)
     deviation = summands - np.repeat(mean, lengths, axis=0)[:, :, None]
     np.square(deviation, out=deviation)

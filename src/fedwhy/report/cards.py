@@ -57,13 +57,16 @@ def partition_cards(record: Record) -> list[Card]:
         return []
     clients, examples = population(record)
     empty = sizes.count(0)
-    middle = partition.get("median", statistics.median(sizes))
+    median = partition.get("median", statistics.median(sizes))
+    least, most = partition.get("smallest", sizes[0]), partition.get("largest", sizes[-1])
     cards = [
         Card("Clients", count(clients), f"{count(empty)} of them empty" if empty else ""),
         Card("Examples", count(examples), "over all clients"),
-        Card("Median client", f"{middle:,.1f}".removesuffix(".0"), "examples"),
-        Card("Smallest client", count(partition.get("smallest", sizes[0])), "examples"),
-        Card("Largest client", count(partition.get("largest", sizes[-1])), "examples"),
+        Card(
+            "Median client",
+            f"{median:,.1f}".removesuffix(".0"),
+            f"examples, {count(least)} to {count(most)}",
+        ),
     ]
     if (even := number(partition.get("effective_clients"))) is not None:
         cards.append(Card("Effective clients", f"{even:,.1f}", "of equal size would be as even"))

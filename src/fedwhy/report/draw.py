@@ -1,7 +1,7 @@
 """`draw_partition`: who holds what, drawn into a file."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fedwhy.errors import ParameterError
 from fedwhy.report.page import render_partition
@@ -10,12 +10,14 @@ from fedwhy.report.picture import FORMATS, render_picture
 SUFFIXES = (".html", *(f".{format}" for format in FORMATS))
 
 
+@runtime_checkable
 class Clients(Protocol):
     """A `FederatedDataset`."""
 
     def stats(self, *, features: bool = False) -> Any: ...  # noqa: D102
 
 
+@runtime_checkable
 class Stats(Protocol):
     """What `FederatedDataset.stats` returns."""
 
@@ -36,8 +38,8 @@ def draw_partition(clients: Clients | Stats, path: str | Path) -> None:
         raise ParameterError(
             "path", f"expected a name that ends in {', '.join(SUFFIXES)}, given {str(path)!r}"
         )
-    stats = clients.stats(features=True) if hasattr(clients, "stats") else clients
-    if not hasattr(stats, "to_dict"):
+    stats = clients.stats(features=True) if isinstance(clients, Clients) else clients
+    if not isinstance(stats, Stats):
         raise ParameterError(
             "clients",
             f"expected a FederatedDataset or its stats(), given {type(clients).__name__}",

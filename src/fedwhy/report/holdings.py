@@ -124,7 +124,7 @@ def sizes_chart(record: Record) -> Chart | None:
         "type": "bar",
         "x": [i + 0.5 for i in range(len(sizes.clients))],
         "y": sizes.clients,
-        "role": "bar",
+        "role": "test",
         "customdata": sizes.ranges(),
         "hovertemplate": "%{y:,} clients of %{customdata} examples<extra></extra>",
     }

@@ -82,10 +82,10 @@ class Skew(NamedTuple):
 
     def key(self) -> str:
         """What a colour means."""
-        empty = " Empty: too few examples to tell." if np.isnan(self.values).any() else ""
+        empty = " Empty: too few examples." if np.isnan(self.values).any() else ""
         return (
-            "0 is a client like all together; 1 is no label in common, a mean or a target one "
-            f"standard deviation away, or twice or half the variance.{empty}"
+            "0: like all clients together. 1: no label in common, a mean or a target one standard "
+            f"deviation away, a variance doubled or halved.{empty}"
         )
 
 

@@ -50,6 +50,7 @@ def figure(record: Record) -> Any:
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise ParameterError(
             "picture", 'pictures are drawn by matplotlib: pip install "fedwhy[pictures]"'
@@ -60,7 +61,8 @@ def figure(record: Record) -> Any:
         raise ParameterError("record", "holds no partition to draw")
     heights = [4.4, 2.9] if labels else [2.9]
     with rc_context(style(colours)):
-        drawing = Figure(figsize=(WIDTH, sum(heights) + 0.9), layout="constrained")
+        layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)  # inches
+        drawing = Figure(figsize=(WIDTH, sum(heights) + 0.9), layout=layout)
         drawing.suptitle(dealt(record), x=0.008, ha="left", fontsize=14, fontweight="bold")
         parts = drawing.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         below = {"x": 0.008, "ha": "left", "fontsize": 10, "color": colours["quiet"]}
@@ -86,7 +88,8 @@ def figures(record: Record) -> list[str]:
     if (even := number(partition.get("effective_clients"))) is not None:
         words.append(f"{even:,.1f} effective clients")
     if partition.get("label_counts"):
-        words.append(f"{spread(record)} labels a client")
+        median, _, span = spread(record).partition(" ")
+        words.append(f"{span.strip('()')} labels a client (median {median})")
     if (skew := number(partition.get("label_skew"))) is not None:
         words.append(f"label skew {skew:.2f}")
     return words
@@ -98,7 +101,7 @@ def palette() -> Colours:
     return dict(re.findall(r"--([\w-]+): (#\w{6});", css.split("}")[0]))
 
 
-def style(colours: Colours) -> dict[str, Any]:
+def style(colours: Colours) -> dict[Any, Any]:
     """Settings that give matplotlib the look of the page."""
     return {
         "axes.axisbelow": True,
