@@ -1,5 +1,8 @@
 """Small problems that many tests share."""
 
+import os
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -18,6 +21,16 @@ CENTRES = (0.0, 1.0, -2.0, 3.0)
 @pytest.fixture(scope="session")
 def digits():
     return fw.load("digits")
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real data that is not part of the repository."""
+    beside = Path(__file__).parent.parent.parent / "shared" / "data"
+    folder = Path(os.environ.get("FEDWHY_DATA_DIR", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no data at {folder}; set FEDWHY_DATA_DIR")
+    return folder
 
 
 @pytest.fixture

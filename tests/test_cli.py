@@ -85,7 +85,20 @@ def test_partition_reports_who_holds_what(fedwhy, tmp_path):
     stats = json.loads(result.stdout)
     assert len(stats["clients"]) == 7
     assert sum(map(sum, stats["label_counts"])) == sum(stats["sizes"]) == 1437
+    assert {"effective_clients", "size_gini", "label_skew"} <= stats.keys()
+    assert {"jensen_shannon_distance", "mean_shift", "variance_shift"} <= stats["skew"].keys()
     assert (tmp_path / "partition.html").exists()
+
+
+def test_partition_draws_a_picture(fedwhy, tmp_path):
+    pytest.importorskip("matplotlib")
+    result = fedwhy("partition", "--png", "who.png", *sets("partition.clients=7"))
+    assert "label distance, Jensen-Shannon" in result.stdout
+    assert "feature mean shift" in result.stdout
+    assert "who.png" in result.stdout
+    assert (tmp_path / "who.png").read_bytes().startswith(b"\x89PNG")
+    assert "ends in .png" in fedwhy("partition", "--png", "who.jpg", code=2).stderr
+    assert "--png: there is no folder" in fedwhy("partition", "--png", "no/a.png", code=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -93,8 +106,16 @@ def test_partition_reports_who_holds_what(fedwhy, tmp_path):
     [
         ("algorithms", "fedsgd fedavg fedavgm fedprox fedadagrad fedadam fedyogi"),
         ("models", "linear softmax mlp cnn emnist_cnn lenet mobilenet"),
-        ("datasets", "digits"),
-        ("partitions", "iid dirichlet shards labels quantity"),
+        (
+            "datasets",
+            "digits heart-disease mnist fashion-mnist emnist femnist cifar10 cifar100 shakespeare "
+            "stackoverflow",
+        ),
+        (
+            "partitions",
+            "iid dirichlet dirichlet_by_class shards labels clusters quantity lognormal time",
+        ),
+        ("shifts", "noise rotation labels"),
     ],
 )
 def test_list(fedwhy, tmp_path, kind, names):
@@ -166,6 +187,7 @@ def probabilities():
         '[model]\nkeras = "own:keras_model"',
         '[model]\npython = "own:plain_model"\n[data]\npython = "own:data"',
         '[data]\npython = "own:central"\n[partition]\nname = "shards"\nclients = 20',
+        '[partition]\nname = "clusters"\nclusters = 3\n[shift]\nname = "labels"\nrate = 0.3',
         '[algorithm]\nname = "fedprox"\nmu = 0.1\n[server]\noptimizer = "adam"\ntau = 0.01',
         '[algorithm]\nname = "fedyogi"\n[server]\ntau = 0.01\n[client]\nsteps = 3',
         '[algorithm]\nname = "fedsgd"\n[client]\nbatch_size = 50\n[server]\nlearning_rate = 0.5',
@@ -179,6 +201,28 @@ def test_experiment_files_run_and_resolve_to_files_that_run(fedwhy, tmp_path, ta
     again = fedwhy("run", resolved, "--json")
     assert json.loads(again.stdout)["test_loss"] == first["test_loss"]
     assert tomllib.loads(resolved.read_text())["train"]["cohort"] == 0.5
+
+
+def test_run_prepares_and_augments_as_its_file_says(fedwhy, tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "my.toml").write_text(
+        '[data]\npython = "own:data"\n'
+        "[prepare]\nresize = [6, 6]\nscale = 2\nstandardise = true\none_hot = true\n"
+        '[model]\nkeras = "own:keras_model"\nloss = "categorical_crossentropy"\n'
+        "[augment]\ncrop = 1\nflip = true\n"
+        '[train]\nrounds = 1\ncohort = 3\ndevices = 1\nlanes = 1\nlowering = "off"\n'
+    )
+    first = json.loads(fedwhy("run", "my.toml", "--json").stdout)
+    folder = tmp_path / first["run"]
+    stored = json.loads((folder / "preparation.json").read_text())
+    resize, scale, standardise, one_hot = stored["steps"]
+    assert (resize["height"], scale["by"], one_hot["classes"]) == (6, 2.0, 10)
+    assert len(standardise["mean"]) == 6
+    settings = tomllib.loads((folder / "experiment.toml").read_text())
+    assert settings["prepare"]["standardise"] is True
+    assert settings["augment"] == {"crop": 1, "flip": True}
+    again = json.loads(fedwhy("run", folder / "experiment.toml", "--json").stdout)
+    assert again["test_loss"] == first["test_loss"]
 
 
 BAD = {
@@ -255,6 +299,38 @@ BAD = {
         "bad.toml:2: data.python: own:leave failed at",
     ),
     "an unknown module": ('[model]\nkeras = "nothing:build"', "bad.toml:2: model.keras: "),
+    "a shift by an impossible share": (
+        '[data]\npython = "own:data"\n[shift]\nname = "labels"\nrate = 30.0\n[train]\ncohort = 2',
+        "bad.toml:5: shift.rate: expected a finite number >= 0 and <= 1, given 30.0",
+    ),
+    "an array in a file": (
+        '[partition]\nname = "time"\ntimes = [1, 2]',
+        "bad.toml:3: partition.times: unknown key",
+    ),
+    "no scale": (
+        "[prepare]\nscale = 0",
+        "bad.toml:2: prepare.scale: expected a finite number > 0, given 0",
+    ),
+    "half a size": (
+        "[prepare]\nresize = [32]",
+        "bad.toml:2: prepare.resize: expected [height, width], given [32]",
+    ),
+    "an unknown way to standardise": (
+        '[prepare]\nstandardise = "row"',
+        "bad.toml:2: prepare.standardise: unknown value 'row'",
+    ),
+    "a loss that takes no one-hot labels": (
+        '[model]\nname = "softmax"\n[prepare]\none_hot = true',
+        "bad.toml:2: model.name: the model does not take the examples of 'digits'",
+    ),
+    "augmentation without local training": (
+        '[algorithm]\nname = "fedsgd"\n[augment]\nflip = true',
+        "bad.toml:3: augment: this algorithm takes no augmentation",
+    ),
+    "a crop of nothing": (
+        "[augment]\ncrop = 0",
+        "bad.toml:2: augment.crop: expected a whole number of at least 1, given 0",
+    ),
     "more clients than examples": (
         "[partition]\nclients = 5000",
         "bad.toml:2: partition.clients: ",

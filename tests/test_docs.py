@@ -8,7 +8,7 @@ import optax
 
 import fedwhy as fw
 from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, fedavg
-from fedwhy.data import PARTITIONS
+from fedwhy.data import PARTITIONS, SHIFTS
 from fedwhy.experiment import tables
 from fedwhy.models import ZOO
 from fedwhy.tracking.toml import dump_value
@@ -49,14 +49,39 @@ def test_own_data_and_models_train_as_the_page_says(tmp_path, monkeypatch):
     np.testing.assert_allclose(names["again"], names["logits"], atol=1e-5)
 
 
+def test_partitions_are_dealt_as_the_page_says():
+    names: dict = {}
+    for block in code_blocks("partitions.md"):
+        exec(block, names)
+    assert names["clients"].clients == 20 and names["by_camera"].clients == 6
+    assert len(names["liars"]) == 5 and names["wrong"].any()
+    assert len(names["train"]) + len(names["test"]) == len(names["clients"])
+    page = (DOCS / "partitions.md").read_text()
+    assert all(f"`{cls.__name__}(" in page for cls in (PARTITIONS | SHIFTS).values())
+    assert all(f"| `{name}`" in page for name in PARTITIONS | SHIFTS)
+
+
+def test_examples_are_prepared_as_the_page_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in code_blocks("prepare.md"):
+        exec(block, names)
+    assert min(names["run"].test_accuracy, names["copied_run"].test_accuracy) > 0.5
+    np.testing.assert_allclose(names["again"], names["logits"], atol=1e-4)
+    assert names["few"].sizes.max() == 20
+
+
 def test_every_key_of_an_experiment_file_is_listed_with_its_default():
     schemas = [
-        *(("data", table) for table in (tables.NamedData, tables.OwnData)),
+        *(("data", table) for table in (tables.NamedData, tables.FileData, tables.OwnData)),
         *(("partition", tables.partition_table(name)) for name in PARTITIONS),
+        *(("shift", tables.shift_table(name)) for name in SHIFTS),
+        ("prepare", tables.Prepare),
         *(("model", table) for table in (tables.KerasModel, tables.OwnModel)),
         *(("model", tables.zoo_table(name)) for name in ZOO),
         *(("algorithm", tables.algorithm_table(name)) for name in ALGORITHMS),
         *(("client", tables.client_table(name)) for name in ALGORITHMS),
+        ("augment", tables.Augment),
         *(("server", tables.server_table(a, o)) for a in ALGORITHMS for o in SERVER_OPTIMIZERS),
         ("train", tables.Train),
     ]

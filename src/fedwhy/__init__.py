@@ -18,21 +18,34 @@ from fedwhy.algorithms import (
 )
 from fedwhy.data import (
     IID,
+    ByAttribute,
+    ByTime,
+    Clusters,
     Dataset,
     Dirichlet,
+    DirichletByClass,
     FederatedDataset,
     LabelsPerClient,
+    LognormalQuantity,
+    Pachinko,
+    Preparation,
     QuantitySkew,
     Shards,
     Source,
     load,
     partition,
+    read,
+    shift,
+    shifts,
 )
+from fedwhy.data import augmentation as augment
+from fedwhy.data import preparation as prepare
 from fedwhy.engine import Engine
 from fedwhy.engine.devices import offer_cores
 from fedwhy.errors import FedwhyError
 from fedwhy.experiment import Experiment
 from fedwhy.models import Model
+from fedwhy.report import draw_partition
 from fedwhy.simulation import Callback, EarlyStop, Run, train
 from fedwhy.tracking import RunFolder
 
@@ -42,9 +55,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "IID",
+    "ByAttribute",
+    "ByTime",
     "Callback",
+    "Clusters",
     "Dataset",
     "Dirichlet",
+    "DirichletByClass",
     "EarlyStop",
     "Engine",
     "Experiment",
@@ -53,12 +70,17 @@ __all__ = [
     "FullGradient",
     "LabelsPerClient",
     "LocalSGD",
+    "LognormalQuantity",
     "Model",
+    "Pachinko",
+    "Preparation",
     "QuantitySkew",
     "Run",
     "RunFolder",
     "Shards",
     "Source",
+    "augment",
+    "draw_partition",
     "fedadagrad",
     "fedadam",
     "fedavg",
@@ -68,5 +90,9 @@ __all__ = [
     "fedyogi",
     "load",
     "partition",
+    "prepare",
+    "read",
+    "shift",
+    "shifts",
     "train",
 ]

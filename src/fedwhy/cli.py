@@ -17,7 +17,13 @@ from rich.table import Table
 from fedwhy.engine.processes import join, launch, launched, leads
 from fedwhy.errors import FedwhyError, ParameterError
 from fedwhy.experiment import Experiment, catalogue
-from fedwhy.report import render, render_comparison, render_partition, sentence
+from fedwhy.report import (
+    render,
+    render_comparison,
+    render_partition,
+    render_picture,
+    sentence,
+)
 from fedwhy.simulation.files import replace_file
 from fedwhy.tracking import finite, read_record
 
@@ -122,21 +128,31 @@ def partition(
     file: File = None,
     changes: Set = None,
     out: Annotated[Path, typer.Option(help="Page to write.")] = Path("partition.html"),
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="FILE.png", help="Picture to write, too.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show who holds which examples and labels in an experiment."""
     checked_page(out)
+    if png and checked_page(png, "--png").suffix.lower() != ".png":
+        raise ParameterError("--png", f"expected a name that ends in .png, given {str(png)!r}")
     with only_json(as_json):
         experiment = Experiment.read(file, changes or [])
         clients, _ = experiment.data
-    stats = clients.stats()
-    record = {"name": clients.name, "settings": experiment.settings, "partition": stats.to_dict()}
+    stats = clients.stats(features=True)
+    table = stats.to_dict()
+    record = {"name": clients.name, "settings": experiment.settings, "partition": table}
     replace_file(out, render_partition(record))
+    if png:
+        replace_file(png, render_picture(record))
     if as_json:
-        print_json({**stats.to_dict(), "report": str(out)})
+        print_json({**table, "report": str(out), **({"picture": str(png)} if png else {})})
     else:
         print(stats)
-        print(f"Picture: {out.resolve()}")
+        print(f"Page: {out.resolve()}")
+        if png:
+            print(f"Picture: {png.resolve()}")
 
 
 class Kind(StrEnum):
@@ -146,6 +162,7 @@ class Kind(StrEnum):
     models = "models"
     datasets = "datasets"
     partitions = "partitions"
+    shifts = "shifts"
 
 
 @app.command(name="list")
@@ -164,12 +181,12 @@ def list_(
     )
 
 
-def checked_page(path: Path) -> Path:
-    """`path`, where a page can be written; raises `ParameterError` for a folder, or in none."""
+def checked_page(path: Path, option: str = "--out") -> Path:
+    """`path`, where a file can be written; raises `ParameterError` for a folder, or in none."""
     if path.is_dir():
-        raise ParameterError("--out", f"{path} is a folder; name a page, such as {path / 'a.html'}")
+        raise ParameterError(option, f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
-        raise ParameterError("--out", f"there is no folder {path.parent} for {path}; make it first")
+        raise ParameterError(option, f"there is no folder {path.parent} for {path}; make it first")
     return path
 
 

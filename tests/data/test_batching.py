@@ -17,13 +17,13 @@ batchings = st.builds(
     Batching,
     batch_size=st.integers(1, 13),
     epochs=st.integers(1, 4),
-    shuffle=st.booleans(),
+    shuffle=st.booleans() | st.integers(1, 12),
     drop_last=st.booleans(),
 ) | st.builds(
     Batching,
     batch_size=st.integers(1, 13),
     steps=st.integers(1, 9),
-    shuffle=st.booleans(),
+    shuffle=st.booleans() | st.integers(1, 12),
     drop_last=st.booleans(),
 )
 cohorts = st.lists(st.integers(0, len(ALL_SIZES) - 1), unique=True, max_size=len(ALL_SIZES)).map(
@@ -91,7 +91,7 @@ def test_order_does_not_depend_on_who_else_takes_part(batching, cohort, seed):
 def test_more_epochs_than_fit_in_one_sorting_key_come_in_the_same_order(monkeypatch):
     batching, everyone = Batching(3, epochs=4), np.arange(len(ALL_SIZES))
     expected = rows_of(batching, everyone)[0]
-    monkeypatch.setattr("fedwhy.data.batching.MOST_GROUPS", 3)
+    monkeypatch.setattr("fedwhy.data.keyed.MOST_GROUPS", 3)
     assert np.array_equal(rows_of(batching, everyone)[0], expected)
 
 
@@ -115,6 +115,45 @@ def test_every_order_of_three_examples_is_equally_likely():
     assert len(counts) == 6
     # Chi-squared with 5 degrees of freedom is above 20.5 once in a thousand seeds.
     assert ((counts - 10_000) ** 2 / 10_000).sum() < 20.5
+
+
+def orders_through_buffer(items, buffer):
+    """Every order in which a shuffle buffer gives out `items`, with its probability."""
+
+    def go_on(held, coming, given, probability):
+        if not held:
+            yield given, probability
+        for i, item in enumerate(held):
+            left = [*held[:i], *coming[:1], *held[i + 1 :]]
+            yield from go_on(left, coming[1:], (*given, item), probability / len(held))
+
+    found: dict[tuple[int, ...], float] = {}
+    for order, probability in go_on(items[:buffer], items[buffer:], (), 1.0):
+        found[order] = found.get(order, 0) + probability
+    return found
+
+
+@pytest.mark.parametrize("buffer", [2, 3])
+def test_orders_through_a_shuffle_buffer_are_as_likely_as_there(buffer):
+    clients, size = np.arange(40_000), 5
+    sizes = np.full(len(clients), size)
+    batching = Batching(size, epochs=1, shuffle=buffer)
+    orders = batch_rows(batching, sizes, 0 * sizes, clients, 0, 0)[0]
+    expected = orders_through_buffer(list(range(size)), buffer)
+    found, counts = np.unique(orders, axis=0, return_counts=True)
+    assert {tuple(order) for order in found.tolist()} == expected.keys()
+    mean = np.array([expected[tuple(order)] for order in found.tolist()]) * len(clients)
+    # Chi-squared: its mean is one less than the number of orders, its variance twice that.
+    free = len(expected) - 1
+    assert ((counts - mean) ** 2 / mean).sum() < free + 4 * np.sqrt(2 * free)
+
+
+def test_shuffle_buffer_for_one_or_for_all_is_none_or_a_whole_shuffle():
+    for buffer, same in ((1, False), (100, True), (5000, True)):
+        with_buffer = rows_of(Batching(7, epochs=2, shuffle=buffer), np.arange(8))[0]
+        assert np.array_equal(
+            with_buffer, rows_of(Batching(7, epochs=2, shuffle=same), range(8))[0]
+        )
 
 
 def test_unshuffled_rows_are_known():
@@ -159,6 +198,7 @@ REFUSED = {
     "both": ({"epochs": 1, "steps": 1}, "steps: give either epochs or steps, given both"),
     "no epochs": ({"epochs": 0}, "epochs: expected a whole number of at least 1, given 0"),
     "half a step": ({"steps": 0.5}, "steps: expected a whole number of at least 1, given 0.5"),
+    "no buffer": ({"epochs": 1, "shuffle": 0}, "shuffle: expected a whole number of at least 1"),
     "batch size": ({"epochs": 1, "batch_size": 0}, "batch_size: expected a whole number of"),
 }
 

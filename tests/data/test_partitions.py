@@ -7,31 +7,65 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import kstest
 
 from fedwhy.data import (
     IID,
     PARTITIONS,
+    ByAttribute,
+    ByTime,
+    Clusters,
     Dataset,
     Dirichlet,
+    DirichletByClass,
     LabelsPerClient,
+    LognormalQuantity,
+    Pachinko,
     QuantitySkew,
+    Scheme,
     Shards,
     partition,
 )
 from fedwhy.errors import DataError, ParameterError
 
-SCHEMES = [
-    IID(),
-    Dirichlet(0.1),
-    Dirichlet(1e-320),
-    Dirichlet(1e300),
-    Shards(1),
-    Shards(3),
-    LabelsPerClient(1),
-    LabelsPerClient(2),
-    QuantitySkew(0.3),
-    QuantitySkew(1e-320),
-]
+
+def every_scheme(examples: int) -> dict[str, Scheme]:
+    """Schemes by name, those that need columns with one for so many examples."""
+    number = np.arange(examples)
+    schemes = [
+        IID(),
+        Dirichlet(0.1),
+        Dirichlet(1e-320),
+        Dirichlet(1e300),
+        DirichletByClass(0.5, smallest=1),
+        DirichletByClass(0.5, smallest=3, balance=False),
+        DirichletByClass(1e-320, smallest=1),
+        DirichletByClass(1e308, smallest=1),
+        Shards(1),
+        Shards(3),
+        LabelsPerClient(1),
+        LabelsPerClient(2),
+        Clusters(1),
+        Clusters(3, within=Shards(1)),
+        Clusters(2, within=QuantitySkew(0.3)),
+        QuantitySkew(0.3),
+        QuantitySkew(1e-320),
+        QuantitySkew(1e308),
+        LognormalQuantity(0.0),
+        LognormalQuantity(1e300),
+        ByTime(),
+        Pachinko(0.1, 10.0, [0, 0, 1, 1, 2, 2, 2]),
+        Pachinko(1e-320, 1e300, [5, 4, 3, 2, 1, 0, 0]),
+    ]
+    by_column = {
+        "ByTime(backwards)": ByTime(-number),
+        "ByAttribute(few)": ByAttribute(number % 4),
+        "ByAttribute(many)": ByAttribute([f"site {n}" for n in number // 2]),
+    }
+    return {repr(scheme): scheme for scheme in schemes} | by_column
+
+
+SCHEMES = list(every_scheme(1))
 
 
 def balanced(examples, classes):
@@ -49,18 +83,18 @@ def label_shares(data):
 
 
 @given(
-    scheme=st.sampled_from(SCHEMES),
-    labels=st.lists(st.integers(-3, 6), min_size=1, max_size=80),
+    name=st.sampled_from(SCHEMES),
+    labels=st.lists(st.integers(0, 6), min_size=1, max_size=80),
+    lowest=st.sampled_from([0, 0, -3]),
     clients=st.integers(1, 30),
-    seed=st.integers(0, 2**40),
+    seed=st.integers(0, 2**31 - 1),
 )
-def test_every_example_is_dealt_once_and_no_client_is_empty(scheme, labels, clients, seed):
-    dataset = Dataset(np.arange(len(labels)), np.array(labels))
+def test_every_example_is_dealt_once_and_no_client_is_empty(name, labels, lowest, clients, seed):
+    dataset = Dataset(np.arange(len(labels)), np.array(labels) + lowest)
     try:
-        data = partition(dataset, scheme, clients, seed)
-    except ParameterError:
-        assume(False)
-        raise
+        data = partition(dataset, every_scheme(len(labels))[name], clients, seed)
+    except (ParameterError, DataError):
+        return  # What each scheme refuses, and how, is tested below.
     assert sorted(data.x) == list(range(len(labels)))
     assert np.array_equal(data.y, dataset.y[data.x])
     assert data.origin is not None
@@ -69,10 +103,10 @@ def test_every_example_is_dealt_once_and_no_client_is_empty(scheme, labels, clie
     assert data.sizes.min() >= 1
 
 
-@pytest.mark.parametrize("scheme", [IID(), Dirichlet(0.3), Shards(), LabelsPerClient(2)], ids=repr)
-def test_partition_follows_from_its_seed(scheme):
-    dataset = balanced(200, 5)
-    first, same, other = (partition(dataset, scheme, 10, seed=s).x for s in (1, 1, 2))
+@pytest.mark.parametrize("name", SCHEMES)
+def test_partition_follows_from_its_seed(name):
+    dataset, scheme = balanced(210, 7), every_scheme(210)[name]
+    first, same, other = (partition(dataset, scheme, 7, seed=s).x for s in (1, 1, 2))
     assert np.array_equal(first, same)
     assert not np.array_equal(first, other)
 
@@ -94,19 +128,6 @@ def test_names_pytrees_and_ids_carry_over():
 @pytest.mark.parametrize("scheme", [IID(), Dirichlet(0.1)], ids=repr)
 def test_sizes_differ_by_one_at_most(scheme):
     assert set(partition(balanced(103, 4), scheme, 10).sizes) == {10, 11}
-
-
-def test_dirichlet_shares_have_the_mean_and_variance_of_the_distribution():
-    # Early clients only: for them no class has run out yet.
-    alpha, size, clients = 2.0, 100, 2000
-    population = np.array([0.5, 0.3, 0.15, 0.05])
-    labels = np.repeat(np.arange(4), (population * size * clients).astype(int))
-    dataset = Dataset(labels, labels, classes=4)
-    shares = label_shares(partition(dataset, Dirichlet(alpha), clients))[: clients // 2]
-    spread = population * (1 - population) / (alpha + 1)
-    sampling = population * (1 - population) * alpha / (alpha + 1) / size
-    assert shares.mean(axis=0) == pytest.approx(population, abs=0.03)
-    assert shares.var(axis=0) == pytest.approx(spread + sampling, rel=0.15)
 
 
 def test_dirichlet_is_iid_for_large_alpha_and_one_label_for_small():
@@ -168,6 +189,29 @@ def test_quantity_skew_draws_sizes_and_keeps_labels_iid():
     assert shares.var() == pytest.approx(0.02 * 0.98 / 101, rel=0.15)
 
 
+def test_lognormal_sizes_are_lognormal():
+    # A thousand examples a client in the mean: that sizes are whole does not matter.
+    sigma, clients = 0.5, 2000
+    rng = np.random.default_rng(0)
+    owner = LognormalQuantity(sigma).assign(np.zeros(1000 * clients), clients, rng)
+    logarithms = np.log(np.bincount(owner, minlength=clients))
+    scaled = (logarithms - logarithms.mean()) / sigma
+    assert kstest(scaled, "norm").pvalue > 1e-3
+    assert scaled.var() == pytest.approx(1, abs=4 * np.sqrt(2 / clients))
+
+
+def test_clients_of_a_cluster_share_labels_and_no_two_clusters_do():
+    data = partition(balanced(1000, 10), Clusters(3), 8)
+    counts = data.stats().label_counts
+    assert counts is not None
+    held = [frozenset(np.flatnonzero(row)) for row in counts]
+    assert held == [held[c % 3] for c in range(8)]
+    assert sorted(label for cluster in held[:3] for label in cluster) == list(range(10))
+    assert sorted(map(len, held[:3])) == [3, 3, 4]
+    one_label = partition(balanced(1000, 10), Clusters(3, within=LabelsPerClient(1)), 12).stats()
+    assert one_label.classes_per_client == 1
+
+
 TWELVE: Any = balanced(12, 4)
 NO_SCHEME: Any = "iid"
 NO_INSTANCE: Any = IID
@@ -206,6 +250,31 @@ REFUSED = {
         lambda: partition(TWELVE, LabelsPerClient(4), 4),
         "clients: 4 clients would share the 3 examples of label 0; use fewer clients",
     ),
+    "too many by class": (
+        lambda: partition(TWELVE, DirichletByClass(1.0), 2),
+        "smallest: 2 clients of 10 examples or more need 20, but there are 12; use fewer clients, "
+        "or a smallest of at most 6",
+    ),
+    "too uneven by class": (
+        lambda: partition(TWELVE, DirichletByClass(1e-9, smallest=1), 12),
+        "smallest: none of 1000 draws gave each of 12 clients 1 examples (the best gave each 0); "
+        "use a larger alpha, fewer clients, or a smaller smallest",
+    ),
+    "more clusters than labels": (
+        lambda: partition(TWELVE, Clusters(5), 6),
+        "clusters: 6 clients and 4 labels make no 5 clusters; use at most 4",
+    ),
+    "more clients than examples in a cluster": (
+        lambda: partition(TWELVE, Clusters(3), 11),
+        "clients: 4 clients of one cluster cannot share the 3 examples of its labels",
+    ),
+    "no scheme within clusters": (
+        lambda: Clusters(2, within=NO_INSTANCE),
+        "within: expected a scheme such as IID()",
+    ),
+    "no draws by class": (lambda: DirichletByClass(1.0, smallest=0), "smallest: expected a whole"),
+    "negative spread": (lambda: LognormalQuantity(-1.0), "sigma: expected a finite number >= 0"),
+    "no beta": (lambda: Pachinko(0.1, 0, [0]), "beta: expected a finite number > 0, given 0"),
     "negative alpha": (lambda: Dirichlet(-1), "alpha: expected a finite number > 0, given -1"),
     "infinite alpha": (lambda: QuantitySkew(float("inf")), "alpha: expected a finite number > 0"),
     "no shards": (lambda: Shards(0), "per_client: expected a whole number of at least 1"),
@@ -221,12 +290,28 @@ def test_impossible_partition_is_refused(fault):
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("scheme", [Dirichlet(1.0), Shards(), LabelsPerClient(1)], ids=repr)
+BY_LABEL = [
+    Dirichlet(1.0),
+    DirichletByClass(1.0),
+    Shards(),
+    LabelsPerClient(1),
+    Clusters(1),
+    Pachinko(1.0, 1.0, [0]),
+]
+
+
+@pytest.mark.parametrize("scheme", BY_LABEL, ids=repr)
 @pytest.mark.parametrize("y", [np.zeros(6), np.zeros((6, 2), int)], ids=["float", "matrix"])
 def test_schemes_by_label_need_one_class_number_an_example(scheme, y):
     with pytest.raises(DataError, match="needs one whole number an example"):
         partition(Dataset(np.zeros(6), y), scheme, 2)
-    for scheme in (IID(), QuantitySkew(1.0)):
+    for scheme in (
+        IID(),
+        QuantitySkew(1.0),
+        LognormalQuantity(1.0),
+        ByTime(),
+        ByAttribute([0] * 6),
+    ):
         assert len(partition(Dataset(np.zeros(6), y), scheme, 2)) == 6
 
 
@@ -246,5 +331,6 @@ def test_schemes_of_the_users_own_are_checked():
 
 
 def test_registry_names_every_scheme():
-    assert list(PARTITIONS) == ["iid", "dirichlet", "shards", "labels", "quantity"]
+    names = "iid dirichlet dirichlet_by_class shards labels clusters quantity lognormal time"
+    assert list(PARTITIONS) == names.split()
     assert all(scheme.__doc__ for scheme in PARTITIONS.values())

@@ -6,12 +6,13 @@ import optax
 import pytest
 
 import fedwhy as fw
+from fedwhy.cache import FOLDER
 from fedwhy.engine import Engine, Settings, cache, tuning
 
 
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
+    monkeypatch.setenv(FOLDER, str(tmp_path / "cache"))
     monkeypatch.setattr(cache, "REMEMBERED", {})
     return tmp_path / "cache"
 
@@ -55,7 +56,7 @@ def test_first_of_two_processes_that_measure_decides(empty_cache):
 
 def test_folder_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "file"))
+    monkeypatch.setenv(FOLDER, str(tmp_path / "file"))
     assert cache.remember("key", {"lanes": 3}) == {"lanes": 3}
     assert cache.recall("key") == {"lanes": 3}
 

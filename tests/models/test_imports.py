@@ -16,8 +16,9 @@ def python(code, **environment):
     return done.stdout + done.stderr
 
 
-def test_keras_and_flax_are_imported_late():
-    code = "import fedwhy.models, sys; print({'keras', 'flax'} & set(sys.modules))"
+def test_libraries_that_not_everybody_needs_are_imported_late():
+    late = {"keras", "flax", "h5py", "pyarrow", "PIL", "datasets"}
+    code = f"import fedwhy.models, sys; print({late} & set(sys.modules))"
     assert python(code).strip() == "set()"
 
 

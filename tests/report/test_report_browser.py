@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+import fedwhy as fw
 from fedwhy.report import render, render_comparison, render_partition
 
 CHROMIUM = next(
@@ -66,7 +67,14 @@ PAGES = {
     "run": lambda records: render(records[0]),
     "comparison": render_comparison,
     "partition": lambda records: render_partition(records[0]),
+    "measured partition": lambda records: render_partition(measured()),
 }
+
+
+def measured():
+    """What `fedwhy partition` draws, of clients with a few labels each."""
+    clients = fw.partition(fw.load("digits").train, fw.Dirichlet(0.3), clients=30)
+    return {"settings": {}, "partition": clients.stats(features=True).to_dict()}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -7,6 +7,7 @@ import jax
 
 from fedwhy.aggregators import Aggregator, Message
 from fedwhy.data import Batching
+from fedwhy.data.augmentation import Augmentation
 from fedwhy.models import Model, Weights
 
 PyTree = Any
@@ -33,6 +34,8 @@ class ClientWork(NamedTuple):
     - `step(local, batch, broadcast, key) -> local`, one local step on a `Batch`
     - `finish(local, broadcast) -> (Message, client_state, metrics)`; `metrics` is a dict of
       float32 scalars and of `"totals"`, see `local_sgd.Tally`
+    - `augment(key, x, y) -> (x, y)`, what `step` does to a batch first, or None; it is named here
+      so that it can be tried on the data before a run
     """
 
     batching: Batching
@@ -40,6 +43,7 @@ class ClientWork(NamedTuple):
     start: Callable[[PyTree, PyTree, jax.Array, jax.Array], PyTree]
     step: Callable[[PyTree, Batch, PyTree, jax.Array], PyTree]
     finish: Callable[[PyTree, PyTree], tuple[Message, PyTree, dict[str, Any]]]
+    augment: Augmentation | None = None
 
 
 class ServerState(NamedTuple):

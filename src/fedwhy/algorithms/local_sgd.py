@@ -10,13 +10,17 @@ import optax
 from fedwhy.aggregators import Message
 from fedwhy.algorithms.algorithm import Batch, ClientWork
 from fedwhy.data import Batching
-from fedwhy.errors import number, one_of
+from fedwhy.data.augmentation import Augmentation, chain
+from fedwhy.errors import ParameterError, number, one_of
 from fedwhy.federated import trees
 from fedwhy.models import Model, Weights
 
 PyTree = Any
 
 STATE_RULES = ("average", "client", "frozen")
+
+# What a step's key is folded with for augmentation; models fold in 0, 1, 2, ...
+AUGMENT = 0x7FFFFFFF
 
 
 class Tally(NamedTuple):
@@ -66,6 +70,10 @@ class LocalSGD:
     client from round to round (evaluation still uses the server's), `"frozen"` leaves it as the
     server has it.
 
+    `augment` is one augmentation or a tuple of them, such as `fw.augment.RandomFlip()`. It changes
+    each training batch, before the model's preparation, by a key that follows from the seed, the
+    round, the client and the step; evaluation never.
+
     A batch that is not full is filled up with its own examples, which count neither in the loss
     nor in the metrics; but batch normalisation takes its statistics over the repetitions too.
     """
@@ -74,11 +82,12 @@ class LocalSGD:
     epochs: int | None = None
     batch_size: int = 32
     steps: int | None = None
-    shuffle: bool = True
+    shuffle: bool | int = True
     drop_last: bool = False
     clip_norm: float | None = None
     proximal: float = 0.0
     state: str = "average"
+    augment: Augmentation | tuple[Augmentation, ...] = ()
 
     def __post_init__(self):
         if self.epochs is None and self.steps is None:
@@ -87,6 +96,11 @@ class LocalSGD:
             number("clip_norm", self.clip_norm, above=0)
         number("proximal", self.proximal, at_least=0)
         one_of("state", self.state, STATE_RULES)
+        for step in self.augmentations:
+            if isinstance(step, type) or not callable(step):
+                raise ParameterError(
+                    "augment", f"expected augmentations such as RandomFlip(), given {step!r}"
+                )
         _ = self.batching
 
     @property
@@ -100,9 +114,15 @@ class LocalSGD:
             drop_last=self.drop_last,
         )
 
+    @property
+    def augmentations(self) -> tuple[Augmentation, ...]:
+        """What is done to training batches, one after another."""
+        return self.augment if isinstance(self.augment, tuple) else (self.augment,)
+
     def work(self, model: Model) -> ClientWork:
         """Returns this training as client work for `model`; it receives the global `Weights`."""
         keep = self.state == "client"
+        augment = chain(*self.augmentations) if self.augmentations else None
 
         def enrol(weights: Weights):
             return weights.state if keep else ()
@@ -112,6 +132,10 @@ class LocalSGD:
             return Local(weights, self.optimizer.init(weights.params), examples, Tally.zero(model))
 
         def step(local: Local, batch: Batch, broadcast: Weights, key) -> Local:
+            if augment:
+                x, y = augment(jax.random.fold_in(key, AUGMENT), batch.x, batch.y)
+                batch = batch._replace(x=x, y=y)
+
             def objective(params):
                 output, state = model.apply(params, local.weights.state, batch.x, key, True)
                 losses = model.loss(output, batch.y)
@@ -143,7 +167,7 @@ class LocalSGD:
             message = Message(update, local.examples.astype(jnp.float32))
             return message, local.weights.state if keep else (), metrics
 
-        return ClientWork(self.batching, enrol, start, step, finish)
+        return ClientWork(self.batching, enrol, start, step, finish, augment)
 
 
 def masked_sum(values: jax.Array, mask: jax.Array) -> jax.Array:

@@ -1,5 +1,6 @@
 """Example arrays, alone or in pytrees: every leaf is a NumPy array `[examples, ...]`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 from fedwhy.errors import DataError
 
 PyTree = Any
+HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # Odd, so that no bit of a hash is lost.
 
 
 def to_arrays(field: str, tree: PyTree) -> PyTree:
@@ -37,7 +39,7 @@ def to_array(field: str, value: Any) -> np.ndarray:
         raise DataError(f"{field} holds {array.dtype} values; expected numbers, encode them first")
     if array.ndim == 0:
         raise DataError(f"{field} is a single value; expected an array [examples, ...]")
-    return array
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def leaves_of(field: str, tree: PyTree) -> list[tuple[str, np.ndarray]]:
@@ -68,6 +70,18 @@ def take(tree: PyTree, rows: np.ndarray | slice) -> PyTree:
     return jax.tree.map(lambda array: array[rows], tree)
 
 
+def row_blocks(array: np.ndarray, rows: int | None = None) -> Iterator[slice]:
+    """Cuts `rows` rows (all, unless given) of `array` in slices of about a million values."""
+    count = len(array) if rows is None else rows
+    step = max(1, (1 << 20) * len(array) // max(array.size, 1))
+    return (slice(start, start + step) for start in range(0, count, step))
+
+
+def to_offsets(sizes: np.ndarray) -> np.ndarray:
+    """Offsets int64 `[n + 1]` of groups with `sizes` `[n]`."""
+    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+
+
 def describe(tree: PyTree) -> str:
     """Type and shape of one example, such as 'float32[8,8,1]', joined for a pytree."""
     shapes = (f"{a.dtype}[{','.join(map(str, a.shape[1:]))}]" for a in jax.tree.leaves(tree))
@@ -85,6 +99,23 @@ def to_ids(ids: ArrayLike, field: str = "ids") -> np.ndarray:
             f"given {array.dtype}{list(array.shape)}"
         )
     return array
+
+
+def all_differ(ids: np.ndarray) -> bool:
+    """Whether no two ids `[n]` are equal; it may say no where hashes of two strings are equal.
+
+    Hashes are sorted instead of strings, which takes a tenth of the time for a million.
+    """
+    if ids.dtype.kind != "U":
+        keys = ids
+    else:
+        letters = np.ascontiguousarray(ids).view(np.uint32).reshape(len(ids), -1)
+        keys = np.zeros(len(ids), np.uint64)
+        for column in letters.T:
+            keys = (keys ^ column) * HASH_FACTOR
+            keys ^= keys >> np.uint64(32)
+    keys = np.sort(keys)
+    return bool((keys[1:] != keys[:-1]).all())
 
 
 def to_whole_numbers(field: str, values: ArrayLike) -> np.ndarray:

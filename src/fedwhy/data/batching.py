@@ -2,20 +2,15 @@
 
 The order in which a client visits its examples is a hash of the seed, the round, the client's
 position, the epoch and the example, so it is the same whoever else takes part and wherever the
-client is computed. The hash is SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable
-pseudorandom number generators", figure 16).
+client is computed.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from fedwhy.data.keyed import draws_in_order, grouped_range, keys, mix, permutations
 from fedwhy.errors import ParameterError, whole_number
-
-MASK = (1 << 64) - 1
-GOLDEN = 0x9E3779B97F4A7C15
-DRAW_BITS = 40
-MOST_GROUPS = 1 << (64 - DRAW_BITS)
 
 
 @dataclass(frozen=True)
@@ -25,17 +20,20 @@ class Batching:
     With `epochs` a client passes that often over its examples, in batches of `batch_size`; the last
     batch of an epoch may be smaller, or is left out with `drop_last`. With `steps` every client
     takes exactly so many batches, over as many such epochs as it needs. `shuffle` reorders the
-    examples in every epoch. A client whose every batch `drop_last` leaves out takes no step.
+    examples in every epoch; a number is the size of a shuffle buffer, see `through_buffer`. A
+    client whose every batch `drop_last` leaves out takes no step.
     """
 
     batch_size: int
     epochs: int | None = None
     steps: int | None = None
-    shuffle: bool = True
+    shuffle: bool | int = True
     drop_last: bool = False
 
     def __post_init__(self):
         whole_number("batch_size", self.batch_size, at_least=1)
+        if not isinstance(self.shuffle, bool):
+            whole_number("shuffle", self.shuffle, at_least=1)
         if (self.epochs is None) == (self.steps is None):
             given = "neither" if self.epochs is None else "both"
             raise ParameterError("steps", f"give either epochs or steps, given {given}")
@@ -85,7 +83,8 @@ def batch_rows(
     real = place < sizes[slot, None]
     if batching.shuffle:
         epochs = -(-steps // np.maximum(per_epoch, 1))
-        visited = shuffled(sizes, clients, epochs, seed, round)
+        buffer = None if batching.shuffle is True else batching.shuffle
+        visited = shuffled(sizes, clients, epochs, seed, round, buffer)
         first = np.cumsum(sizes * epochs) - sizes * epochs
         place = (first[slot] + epoch * sizes[slot])[:, None] + place
         place = visited[np.where(real, place, 0)] if len(visited) else place
@@ -94,32 +93,52 @@ def batch_rows(
 
 
 def shuffled(
-    sizes: np.ndarray, clients: np.ndarray, epochs: np.ndarray, seed: int, round: int
+    sizes: np.ndarray,
+    clients: np.ndarray,
+    epochs: np.ndarray,
+    seed: int,
+    round: int,
+    buffer: int | None = None,
 ) -> np.ndarray:
-    """Each client's examples `0..size-1` in the order of each epoch, int64, one after another."""
+    """Each client's examples `0..size-1` in the order of each epoch, int64, one after another.
+
+    Any order is equally likely; with `buffer`, any that a shuffle buffer of that size gives.
+    """
     client, epoch = grouped_range(epochs)
-    key = mix(mix(np.array([seed & MASK], np.uint64)) ^ np.uint64(round & MASK))
-    key = mix(mix(key ^ np.asarray(clients)[client].astype(np.uint64)) ^ epoch.astype(np.uint64))
-    group, example = grouped_range(sizes[client])
-    draw = mix(key[group] + example.astype(np.uint64) * np.uint64(GOLDEN))
-    draw >>= np.uint64(64 - DRAW_BITS)
-    if len(key) <= MOST_GROUPS:
-        # Group and draw in one integer: ten times faster than sorting by two keys.
-        order = np.argsort(group.astype(np.uint64) << np.uint64(DRAW_BITS) | draw, kind="stable")
-    else:
-        order = np.lexsort((draw, group))
-    return example[order]
+    key = keys(seed, round, np.asarray(clients)[client], epoch)
+    if buffer is None:
+        return permutations(sizes[client], key)
+    return through_buffer(sizes[client], key, buffer)
 
 
-def grouped_range(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`0..length-1` for each length, one after another, as (group, number), int64 `[sum]`."""
-    group = np.repeat(np.arange(len(lengths)), lengths)
-    return group, np.arange(len(group)) - (np.cumsum(lengths) - lengths)[group]
+def through_buffer(sizes: np.ndarray, keys: np.ndarray, buffer: int) -> np.ndarray:
+    """The order in which a shuffle buffer gives out the examples of n epochs, int64 `[sum]`.
 
+    `sizes` int64 `[n]` are the epochs' numbers of examples, `keys` uint64 `[n]` their keys. As
+    `tf.data.Dataset.shuffle(buffer)` does, the buffer is filled with the first examples; one of it,
+    equally likely each, is given out, and the next example takes its place, until none is left to
+    come. Orders are as likely as there; the random numbers are others. With a buffer for all
+    examples, the order is that of a whole shuffle.
 
-def mix(z: np.ndarray) -> np.ndarray:
-    """One output of SplitMix64 for every uint64 state `z`; arithmetic is modulo 2**64."""
-    z = z + np.uint64(GOLDEN)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    Nothing is simulated: an example leaves when the next one is put into the same place, and those
+    that stay to the end leave in any order.
+    """
+    epoch, example = grouped_range(sizes)
+    draw = draws_in_order(keys[epoch], example)
+    first = np.cumsum(sizes) - sizes
+    room = np.minimum(buffer, sizes)
+    places = room[epoch].astype(np.uint64)
+    drawn = (mix(draw) >> np.uint64(32)) * places >> np.uint64(32)
+    place = first[epoch] + np.where(example < room[epoch], example, drawn.astype(np.int64))
+    by_place = np.argsort(place, kind="stable")
+    before, after = by_place[:-1], by_place[1:]
+    put_out = place[before] == place[after]
+    leaves = np.full(len(example), -1)
+    leaves[before[put_out]] = (example - room[epoch])[after[put_out]]
+    stays = np.flatnonzero(leaves < 0)
+    stays = stays[np.lexsort((draw[stays], epoch[stays]))]
+    owner, number = grouped_range(room)
+    leaves[stays] = (sizes - room)[owner] + number
+    order = np.empty_like(example)
+    order[first[epoch] + leaves] = example
+    return order

@@ -6,26 +6,33 @@ million Python objects.
 
 import difflib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fedwhy.data import arranging
 from fedwhy.data.arrays import (
+    all_differ,
     check_alike,
     count_examples,
     take,
     to_array,
     to_arrays,
     to_ids,
+    to_offsets,
     to_whole_numbers,
 )
 from fedwhy.data.checks import check_labels
 from fedwhy.data.dataset import Dataset, summary, to_classes
+from fedwhy.data.describe import describe
+from fedwhy.data.description import Description
+from fedwhy.data.skew import feature_shift, target_distance
 from fedwhy.data.stats import Stats, count_labels
 from fedwhy.errors import DataError, ParameterError
 
@@ -210,27 +217,93 @@ class FederatedDataset:
         sizes = self.sizes[chosen]
         offsets = to_offsets(sizes)
         rows = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], sizes)
-        x, y = take((self.x, self.y), rows)
-        origin = None if self.origin is None else self.origin[rows]
-        ids = self.ids[chosen]
-        return FederatedDataset(x, y, offsets, ids, self.name, self.classes, self.task, origin)
+        return arranging.at_rows(self, rows, sizes, self.ids[chosen])
+
+    def filter(
+        self, keep: ArrayLike | Callable[[PyTree, np.ndarray], ArrayLike]
+    ) -> "FederatedDataset":
+        """The examples where a bool mask `[examples]` is True, as copies.
+
+        `keep` is the mask, or a function `(x, y) -> mask` of the flat arrays. Clients that keep no
+        example are left out, and counted in the log. Raises `DataError` where none is left.
+        """
+        return arranging.filtered(self, keep)
+
+    def take(self, examples: int) -> "FederatedDataset":
+        """At most the first `examples` of each client, as copies."""
+        return arranging.taken(self, examples)
+
+    def repeat(self, times: int) -> "FederatedDataset":
+        """Each client's examples `times` times over, as copies."""
+        return arranging.repeated(self, times)
+
+    def map(
+        self, function: Callable[[PyTree, np.ndarray], tuple[PyTree, ArrayLike]]
+    ) -> "FederatedDataset":
+        """The examples as `function(x, y) -> (x, y)` makes them, called once on the flat arrays.
+
+        It keeps their number and order. `classes` is None where y is no longer whole numbers.
+        """
+        return arranging.mapped(self, function)
+
+    def shuffled(self, seed: int = 0) -> "FederatedDataset":
+        """Each client's examples in a random order that follows from `seed`, as copies."""
+        return arranging.shuffled(self, seed)
+
+    def split(
+        self, test: float = 0.2, seed: int = 0, stratified: bool = False
+    ) -> tuple["FederatedDataset", "FederatedDataset"]:
+        """Two datasets, to train and to test on: each client keeps a share `test` for testing.
+
+        The share is rounded to whole examples, at least one and not all. A client with a single
+        example keeps it for training, and is absent from the test set. With `stratified` every
+        label of a client has its share, as far as it can be divided. What a client holds out
+        follows from the seed, its id and its examples, not from the other clients. Examples keep
+        their order. Raises `DataError` where no client holds two examples, and, if `stratified`,
+        where examples have no class numbers.
+        """
+        from fedwhy.data.splits import split  # It makes datasets itself.
+
+        return split(self, test, seed, stratified)
 
     def pooled(self) -> Dataset:
         """All examples in one place, without copying, in the order of the clients."""
         return Dataset(self.x, self.y, self.name, self.classes, self.task)
 
-    def stats(self, ignored_class: int | None = None) -> Stats:
+    def stats(self, ignored_class: int | None = None, features: bool = False) -> Stats:
         """Who holds what; raises `DataError` for labels outside `0..classes-1`.
 
         Labels are counted where `classes` is known and every example has one label; those of the
-        `ignored_class` of a model are left out.
+        `ignored_class` of a model are left out. With `features`, x is read, too, for how much each
+        client's features differ from all clients'.
         """
         counts = None
+        of_values = feature_shift(self.x, self.offsets) if features else {}
         if self.classes is not None and self.y.ndim == 1:
             check_labels(self, ignored_class)
             kept = slice(None) if ignored_class is None else self.y != ignored_class
             counts = count_labels(self.y[kept], self.owner[kept], self.clients, self.classes)
-        return Stats(self.name, self.ids, self.sizes, counts)
+        elif self.classes is None and self.y.ndim == 1 and self.y.dtype.kind != "c":
+            of_values["target_distance"] = target_distance(self.y, self.offsets)
+        return Stats(self.name, self.ids, self.sizes, counts, of_values)
+
+    def describe(self, minimum: int = 0) -> Description:
+        """What the data look like, by what clients may tell without showing an example.
+
+        Counts, labels, and mean, deviation, extremes and quantiles of every feature, of all clients
+        together. Nothing is told that rests on fewer than `minimum` examples at a client. See
+        `fedwhy.data.describe`; raises `DataError` for labels outside `0..classes-1`.
+        """
+        return describe(self, minimum)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the dataset to a new folder, which `read` opens memory-mapped, whatever its size.
+
+        Raises `DataError` where the folder exists, and for arrays that `.npy` files cannot hold.
+        """
+        from fedwhy.data.readers.saved import save
+
+        save(self, folder)
 
     def place(self, row: int) -> str:
         """Names a row in an error message."""
@@ -258,6 +331,8 @@ class FederatedDataset:
         return DataError(f"{self.name} has no client {id.item()!r}{hint}")
 
     def _check_ids(self):
+        if all_differ(self.ids):
+            return
         ids = self.ids[self._order]
         twice = np.flatnonzero(ids[1:] == ids[:-1])
         if len(twice):
@@ -287,11 +362,6 @@ def spaced_rows(array: np.ndarray) -> np.ndarray:
     """At most about `FINGERPRINTED` bytes of `array` `[rows, ...]`: rows spaced evenly."""
     rows = max(1, FINGERPRINTED * len(array) // max(array.nbytes, 1))
     return array if rows >= len(array) else array[np.linspace(0, len(array) - 1, rows, dtype=int)]
-
-
-def to_offsets(sizes: np.ndarray) -> np.ndarray:
-    """Offsets int64 `[n + 1]` of groups with `sizes` `[n]`."""
-    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
 
 def empty_client(id: str | int) -> DataError:

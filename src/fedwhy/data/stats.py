@@ -1,9 +1,15 @@
 """`Stats`: who holds how many examples of which labels, and how uneven that is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from fedwhy.data.skew import MEASURES, effective_clients, label_measures
+
+LISTED = 1000  # Clients that are listed one by one; of more, a sample.
+RATIO = 30  # Sizes that differ by more are binned on a logarithmic scale.
 
 
 @dataclass(frozen=True, eq=False)
@@ -11,13 +17,15 @@ class Stats:
     """Numbers on a federated dataset.
 
     `ids` and `sizes` int64 are `[clients]`; `label_counts` is int64 `[clients, classes]`, or None
-    where examples have no class numbers. Properties about labels are then None, too.
+    where examples have no class numbers. Properties about labels are then None, too. `of_values`
+    are those measures of `skew` that take more than labels.
     """
 
     name: str
     ids: np.ndarray
     sizes: np.ndarray
     label_counts: np.ndarray | None
+    of_values: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def examples(self) -> int:
@@ -52,11 +60,24 @@ class Stats:
         return float((2 * mean_rank - self.clients - 1) / self.clients)
 
     @property
+    def effective_clients(self) -> float:
+        """How many clients of equal size would be as even: `(sum n)^2 / sum n^2`."""
+        return effective_clients(self.sizes)
+
+    @cached_property
+    def skew(self) -> dict[str, np.ndarray]:
+        """How unlike the population each client is, by each measure of `fedwhy.data.skew` there is.
+
+        Arrays float64 `[clients]`, NaN for a client of which the measure says nothing.
+        """
+        of_labels = {} if self.label_counts is None else label_measures(self.label_counts)
+        found = {**of_labels, **self.of_values}
+        return {name: found[name] for name in MEASURES if name in found}
+
+    @property
     def classes_per_client(self) -> float | None:
         """How many classes a client holds, in the mean over clients."""
-        if self.label_counts is None:
-            return None
-        return float((self.label_counts > 0).sum(axis=1).mean())
+        return self.summary("classes")["mean"] if "classes" in self.skew else None
 
     @property
     def label_skew(self) -> float | None:
@@ -65,26 +86,62 @@ class Stats:
         0 if every client has the population's label distribution; nearly 1 if each has one label
         of many.
         """
-        if self.label_counts is None:
-            return None
-        population = self.label_counts.sum(axis=0) / self.examples
-        shares = self.label_counts / self.sizes[:, None]
-        return float(np.abs(shares - population).sum(axis=1).mean() / 2)
+        name = "earth_movers_distance"
+        return self.summary(name)["mean"] if name in self.skew else None
+
+    def summary(self, measure: str) -> dict[str, float | None]:
+        """Mean, least, median and greatest of a measure over clients, each client alike."""
+        values = self.skew[measure]
+        values = values[np.isfinite(values)]
+        summaries = {"mean": np.mean, "least": np.min, "median": np.median, "greatest": np.max}
+        return {name: float(of(values)) if len(values) else None for name, of in summaries.items()}
+
+    def size_histogram(self) -> dict[str, list[int]]:
+        """How many clients are how large: `clients[i]` hold `edges[i]` to `edges[i + 1] - 1`."""
+        least, beyond = self.smallest, self.largest + 1
+        bins = int(np.clip(2 * np.sqrt(self.clients), 10, 30))
+        if beyond > RATIO * least:
+            edges = np.unique(np.geomspace(least, beyond, bins + 1).round().astype(np.int64))
+        else:
+            step = -(-(beyond - least) // bins)
+            edges = np.arange(least, beyond + step, step)
+        return {"edges": edges.tolist(), "clients": np.histogram(self.sizes, edges)[0].tolist()}
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain lists and numbers, ready for JSON; `clients` lists the ids."""
+        """Everything as plain lists and numbers, ready for JSON; None for what is not known.
+
+        `clients` lists the ids, and `sizes`, `label_counts` and each measure's `clients` are of
+        those. Of more than `LISTED` clients they are a sample, evenly spaced from the largest to
+        the smallest; all other numbers are of all clients.
+        """
+        listed = np.arange(self.clients)
+        if self.clients > LISTED:
+            places = np.linspace(0, self.clients - 1, LISTED).round().astype(int)
+            listed = np.sort(np.argsort(-self.sizes, kind="stable")[places])
+        counts = self.label_counts
         return {
             "name": self.name,
-            "clients": self.ids.astype(str).tolist(),
-            "sizes": self.sizes.tolist(),
-            "label_counts": None if self.label_counts is None else self.label_counts.tolist(),
+            "population": {
+                "clients": self.clients,
+                "examples": self.examples,
+                "label_counts": None if counts is None else counts.sum(axis=0).tolist(),
+            },
+            "clients": self.ids[listed].astype(str).tolist(),
+            "sizes": self.sizes[listed].tolist(),
+            "label_counts": None if counts is None else counts[listed].tolist(),
             "examples": self.examples,
             "smallest": self.smallest,
             "median": self.median,
             "largest": self.largest,
             "size_gini": self.size_gini,
+            "size_histogram": self.size_histogram(),
+            "effective_clients": self.effective_clients,
             "classes_per_client": self.classes_per_client,
             "label_skew": self.label_skew,
+            "skew": {
+                name: {**self.summary(name), "clients": known(values[listed])}
+                for name, values in self.skew.items()
+            },
         }
 
     def __str__(self) -> str:
@@ -93,15 +150,27 @@ class Stats:
             f"{self.name}: {self.examples} examples, {self.clients} clients",
             f"examples per client  {self.smallest} to {self.largest}, median {self.median:g}, "
             f"Gini {self.size_gini:.2f}",
+            f"effective clients    {self.effective_clients:.1f} of {self.clients} "
+            "(so many of equal size would be as even)",
         ]
         if self.label_counts is not None:
-            lines += [
+            lines.append(
                 f"classes per client   {self.classes_per_client:.1f} of "
-                f"{self.label_counts.shape[1]} in the mean",
-                f"label skew           {self.label_skew:.2f} "
-                "(total variation distance to the population, mean over clients; 0 is IID)",
-            ]
+                f"{self.label_counts.shape[1]} in the mean"
+            )
+        summaries = {name: self.summary(name) for name in self.skew if name != "classes"}
+        if summaries:
+            heads = "".join(f"{head:>10}" for head in ("mean", "least", "median", "greatest"))
+            lines += ["", f"{'each client against the population':40}{heads}"]
+        for name, summary in summaries.items():
+            numbers = ("-" if value is None else f"{value:.3f}" for value in summary.values())
+            lines.append(f"{MEASURES[name]:40}" + "".join(f"{number:>10}" for number in numbers))
         return "\n".join(lines)
+
+
+def known(values: np.ndarray) -> list[float | None]:
+    """Values as plain numbers, None for NaN."""
+    return [None if np.isnan(value) else value for value in values.tolist()]
 
 
 def count_labels(labels: np.ndarray, owner: np.ndarray, clients: int, classes: int) -> np.ndarray:

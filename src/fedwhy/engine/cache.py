@@ -2,19 +2,13 @@
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import jax
-from platformdirs import user_cache_path
 
-FOLDER = "FEDWHY_CACHE_DIR"
+from fedwhy.cache import cache_folder
+
 REMEMBERED: dict[str, dict[str, Any]] = {}
-
-
-def cache_folder() -> Path:
-    """The user's cache folder, or the one that the environment variable FEDWHY_CACHE_DIR names."""
-    return Path(os.environ.get(FOLDER) or user_cache_path("fedwhy"))
 
 
 def keep_compiled_programs() -> None:

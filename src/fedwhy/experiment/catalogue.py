@@ -1,18 +1,18 @@
-"""What an experiment file may name: algorithms, models, datasets, partitions."""
+"""What an experiment file may name: algorithms, models, datasets, partitions, shifts."""
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 from fedwhy.algorithms import ALGORITHMS
-from fedwhy.data import PARTITIONS, SOURCES
+from fedwhy.data import PARTITIONS, SHIFTS, SOURCES
 from fedwhy.experiment import tables
 from fedwhy.experiment.file import Table
 from fedwhy.models import ZOO
 
 
 def entries(kind: str) -> list[dict[str, Any]]:
-    """All algorithms, models, datasets or partitions, as plain dicts.
+    """All algorithms, models, datasets, partitions or shifts, as plain dicts.
 
     Each has `name`, `summary` and `parameters`: the keys of an experiment file that belong to it,
     with their defaults. The others differ by kind.
@@ -22,6 +22,7 @@ def entries(kind: str) -> list[dict[str, Any]]:
         "models": models,
         "datasets": datasets,
         "partitions": partitions,
+        "shifts": shifts,
     }[kind]()
 
 
@@ -53,10 +54,24 @@ def models() -> list[dict[str, Any]]:
 
 
 def datasets() -> list[dict[str, Any]]:
-    """The datasets, each with its shape, licence and citation."""
+    """The datasets, each with its shape, licence, citation, and files with their digests."""
     return [
-        {"name": name, "parameters": keys("data", tables.NamedData)}
-        | {key: value for key, value in source._asdict().items() if key != "read"}
+        {
+            "name": name,
+            "parameters": keys("data", tables.NamedData),
+            "summary": source.summary,
+            "task": source.task,
+            "classes": source.classes,
+            "shape": source.shape,
+            "licence": source.licence,
+            "citation": source.citation,
+            "clients": {by: way.clients for by, way in source.variants.items() if by},
+            "files": [
+                {"path": file.path, "digest": file.digest, "urls": file.urls}
+                for way in source.variants.values()
+                for file in way.files
+            ],
+        }
         for name, source in SOURCES.items()
     ]
 
@@ -71,6 +86,19 @@ def partitions() -> list[dict[str, Any]]:
             "source": paper(scheme),
         }
         for name, scheme in PARTITIONS.items()
+    ]
+
+
+def shifts() -> list[dict[str, Any]]:
+    """The shifts of clients' examples, each with its paper."""
+    return [
+        {
+            "name": name,
+            "summary": first_paragraph(change),
+            "parameters": keys("shift", tables.shift_table(name)),
+            "source": paper(change),
+        }
+        for name, change in SHIFTS.items()
     ]
 
 

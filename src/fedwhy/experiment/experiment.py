@@ -18,9 +18,23 @@ from fedwhy.algorithms import (
     FullGradient,
     LocalSGD,
 )
-from fedwhy.data import PARTITIONS, SOURCES, Dataset, FederatedDataset, Source, load, partition
+from fedwhy.data import (
+    PARTITIONS,
+    SHIFTS,
+    SOURCES,
+    Dataset,
+    FederatedDataset,
+    Preparation,
+    Source,
+    load,
+    partition,
+    read,
+    shift,
+    variant,
+)
 from fedwhy.engine import Engine
 from fedwhy.errors import FedwhyError, ModelError, ParameterError, number
+from fedwhy.experiment import preparing
 from fedwhy.experiment import tables as schema
 from fedwhy.experiment.file import ExperimentFile, Table, read_experiment
 from fedwhy.models import ZOO, Model
@@ -53,9 +67,12 @@ class Experiment:
 
     @cached_property
     def tables(self) -> dict[str, Table]:
-        """Every table with its defaults filled in; `[partition]` only where data needs one."""
+        """Every table with its defaults filled in; `[partition]` only where data needs one.
+
+        `[shift]` is there only where the file has it.
+        """
         file, given = self.file, self.file.tables
-        own_data = "python" in given.get("data", {})
+        data = data_table(given.get("data", {}))
         algorithm = file.choice("algorithm", "name", ALGORITHMS, "fedavg")
         optimizer = "sgd"
         if schema.takes_server(algorithm):
@@ -66,20 +83,32 @@ class Experiment:
             model = schema.OwnModel
         else:
             model = schema.zoo_table(file.choice("model", "name", ZOO, "mlp"))
-        if not own_data:
+        named = data is schema.NamedData
+        if named:
             file.choice("data", "name", SOURCES, "digits")
-        schemas: dict[str, type[Table]] = {"data": schema.OwnData if own_data else schema.NamedData}
-        if not own_data or "partition" in given:
+        schemas: dict[str, type[Table]] = {"data": data}
+        if "partition" in given or (named and not self._has_clients):
             scheme = file.choice("partition", "name", PARTITIONS, "dirichlet")
             schemas["partition"] = schema.partition_table(scheme)
+        if "shift" in given:
+            schemas["shift"] = schema.shift_table(file.choice("shift", "name", SHIFTS, "noise"))
         schemas |= {
+            "prepare": schema.Prepare,
             "model": model,
             "algorithm": schema.algorithm_table(algorithm),
             "client": schema.client_table(algorithm),
+            "augment": schema.Augment,
             "server": schema.server_table(algorithm, optimizer),
             "train": schema.Train,
         }
         return {name: file.parse(name, kind) for name, kind in schemas.items()}
+
+    @property
+    def _has_clients(self) -> bool:
+        """Whether the named dataset comes with clients."""
+        data = cast(schema.NamedData, self.file.parse("data", schema.NamedData))
+        with self.file.blame("data"):
+            return variant(data.name, data.by).clients is not None
 
     @property
     def settings(self) -> dict[str, dict[str, Any]]:
@@ -89,21 +118,30 @@ class Experiment:
 
     @cached_property
     def data(self) -> tuple[FederatedDataset, Dataset | None]:
-        """The clients and the central test set.
+        """The clients, their examples changed as `[shift]` says, and the central test set.
 
-        The user's own function may return a `FederatedDataset`, a pair of one and a test
-        `Dataset`, or a `Source` (central train and test sets) for `[partition]` to deal out.
+        The user's own function may return a `FederatedDataset`, a pair of one and a test set, or a
+        `Source` (central train and test sets) for `[partition]` to deal out. A test set with
+        clients is pooled.
         """
         table = self.tables["data"]
         if isinstance(table, schema.OwnData):
             source = self._call("data.python", table.python)
+        elif isinstance(table, schema.FileData):
+            source = self._read(table)
         else:
             with self.file.blame("data"):
                 source = load(**self.settings["data"])
-        if isinstance(source, Source) and all(isinstance(part, Dataset) for part in source):
-            return self._dealt(source.train), source.test
         pair = source if isinstance(source, tuple) and len(source) == 2 else (source, None)
         clients, test = pair
+        if isinstance(test, FederatedDataset):
+            test = test.pooled()
+        if (
+            isinstance(source, Source)
+            and isinstance(clients, Dataset)
+            and isinstance(test, Dataset)
+        ):
+            return self._shifted(self._dealt(clients)), test
         if not isinstance(clients, FederatedDataset) or not isinstance(test, Dataset | None):
             raise self.file.error(
                 "data.python",
@@ -113,7 +151,15 @@ class Experiment:
             )
         if "partition" in self.tables:
             raise self.file.error("partition", "the data already has clients; leave this table out")
-        return clients, test
+        return self._shifted(clients), test
+
+    def _read(self, table: schema.FileData) -> tuple[FederatedDataset, FederatedDataset]:
+        """The clients in the user's files, each split into train and test examples."""
+        options = table.model_dump(exclude={"path", "test"})
+        paths = [self.file.folder / path for path in listed(table.path)]
+        with self.file.blame("data"):
+            clients = read(paths[0] if isinstance(table.path, str) else paths, **options)
+            return clients.split(table.test)
 
     def _dealt(self, dataset: Dataset) -> FederatedDataset:
         if "partition" not in self.tables:
@@ -125,9 +171,30 @@ class Experiment:
         with self.file.blame("partition"):
             return partition(dataset, PARTITIONS[name](**values), clients=clients, seed=seed)
 
+    def _shifted(self, clients: FederatedDataset) -> FederatedDataset:
+        if "shift" not in self.tables:
+            return clients
+        values = self.tables["shift"].model_dump()
+        name, seed = values.pop("name"), values.pop("seed")
+        with self.file.blame("shift"):
+            return shift(clients, SHIFTS[name](**values), seed=seed)
+
+    @cached_property
+    def preparation(self) -> Preparation | None:
+        """What is done to examples before the model, fitted on the clients; None for nothing."""
+        values = self.tables["prepare"].model_dump()
+        return preparing.preparation(self.file, values, self.data[0])
+
     @cached_property
     def model(self) -> Model:
-        """The model, with as many outputs as the data has classes."""
+        """The model, with as many outputs as the data has classes, and with its preparation."""
+        model = self._bare_model()
+        if self.preparation is None:
+            return model
+        with self.file.blame("model"):
+            return model.prepared(self.preparation)
+
+    def _bare_model(self) -> Model:
         table = self.tables["model"]
         if isinstance(table, schema.OwnModel):
             model = self._call("model.python", table.python)
@@ -173,7 +240,11 @@ class Experiment:
             return ALGORITHMS[name](self.model, client, **values, **server)
 
     def _client(self, table: Table) -> LocalSGD | FullGradient:
+        values = self.tables["augment"].model_dump()
+        augment = preparing.augmentations(self.file, values, self.data[0])
         if not isinstance(table, schema.Client):
+            if augment:
+                raise self.file.error("augment", "this algorithm takes no augmentation; leave out")
             return FullGradient(**table.model_dump())
         rate = number("learning_rate", table.learning_rate, above=0)
         options: dict[str, Any] = {}
@@ -184,7 +255,8 @@ class Experiment:
                 "client.momentum", f"{table.optimizer} takes no momentum; use sgd or rmsprop"
             )
         optimizer = getattr(optax, table.optimizer)(rate, **options)
-        return LocalSGD(optimizer, **{key: getattr(table, key) for key in schema.LOCAL_KEYS})
+        options = {key: getattr(table, key) for key in schema.LOCAL_KEYS}
+        return LocalSGD(optimizer, augment=augment, **options)
 
     def folder(self, path: str | Path | None = None) -> RunFolder:
         """The run folder at `path`; without one the next free runs/ALGORITHM-DATASET-001."""
@@ -265,6 +337,18 @@ class Experiment:
                 f"{target} failed at {last.filename}:{last.lineno}: "
                 f"{type(error).__name__}: {error}",
             ) from error
+
+
+def data_table(given: dict[str, Any]) -> type[Table]:
+    """The kind of `[data]` that these keys make."""
+    if "python" in given:
+        return schema.OwnData
+    return schema.FileData if "path" in given else schema.NamedData
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """One text as a list, too."""
+    return [value] if isinstance(value, str) else value
 
 
 def described(value: Any) -> str:

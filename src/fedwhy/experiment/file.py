@@ -17,20 +17,24 @@ from fedwhy.errors import ExperimentError, ModelError, ParameterError, suggest
 
 log = logging.getLogger("fedwhy")
 
-TABLES = ("data", "partition", "model", "algorithm", "client", "server", "train")
+TABLES = (
+    *("data", "partition", "shift", "prepare", "model", "algorithm", "client", "augment"),
+    *("server", "train"),
+)
 
 SET = "--set"
 
 # Keys of which only one is given: the one that `--set` gives takes the others' place.
 EITHER = {
-    "data": ("name", "python"),
+    "data": ("name", "path", "python"),
     "model": ("name", "keras", "python"),
     "client": ("epochs", "steps"),
 }
 # Keys that decide which keys a table has.
 CHOICES = {
-    "data": ("data.name", "data.python"),
+    "data": ("data.name", "data.path", "data.python"),
     "partition": ("partition.name",),
+    "shift": ("shift.name",),
     "model": ("model.name", "model.keras", "model.python"),
     "algorithm": ("algorithm.name",),
     "client": ("algorithm.name",),

@@ -11,16 +11,33 @@ from typing import Any, Literal, get_type_hints
 from pydantic import create_model
 
 from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, FullGradient, LocalSGD
-from fedwhy.data import PARTITIONS
+from fedwhy.data import PARTITIONS, SHIFTS
 from fedwhy.experiment.file import Table
 from fedwhy.models import ZOO
 
 
 class NamedData(Table):
-    """`[data]`: a dataset by name, its images resized to `resize = [height, width]`."""
+    """`[data]`: a dataset by name, see `load`; images are resized to `resize = [height, width]`."""
 
     name: str = "digits"
+    by: str | None = None
     resize: list[int] | None = None
+
+
+class FileData(Table):
+    """`[data]`: files of the user's own at `path`, see `read`.
+
+    Of each client's examples the share `test` is kept to test on; `path` is seen from the
+    experiment file.
+    """
+
+    path: str | list[str]
+    client: str | None = None
+    x: str | list[str] | None = None
+    y: str | None = None
+    classes: int | None = None
+    split: str | None = None
+    test: float = 0.2
 
 
 class OwnData(Table):
@@ -35,6 +52,23 @@ class Partition(Table):
     name: str = "dirichlet"
     clients: int = 50
     seed: int = 0
+
+
+class Shift(Table):
+    """`[shift]`: how clients' examples are changed before training; the shift has its own keys."""
+
+    name: str = "noise"
+    seed: int = 0
+
+
+class Prepare(Table):
+    """`[prepare]`: what is done to examples before the model, see `preparing.STEPS`."""
+
+    resize: list[int] | None = None
+    scale: float | None = None
+    standardise: bool | str = False
+    flatten: bool = False
+    one_hot: bool = False
 
 
 class ZooModel(Table):
@@ -78,10 +112,21 @@ class Client(Table):
     epochs: int | None = None
     steps: int | None = None
     batch_size: int = 20
-    shuffle: bool = True
+    shuffle: bool | int = True
     drop_last: bool = False
     clip_norm: float | None = None
     state: str = "average"
+
+
+class Augment(Table):
+    """`[augment]`: how training batches are changed, see `preparing.AUGMENTATIONS`."""
+
+    crop: int | None = None
+    flip: bool = False
+    rotation: float | None = None
+    noise: float | None = None
+    cutout: int | None = None
+    mixup: float | None = None
 
 
 class Train(Table):
@@ -103,14 +148,17 @@ class Train(Table):
 
 
 def keywords(function: Callable[..., Any]) -> dict[str, Any]:
-    """What a file may set of a function's or dataclass's arguments: name to (type, default)."""
+    """What a file may set of a function's or dataclass's arguments: name to (type, default).
+
+    Those that it cannot write down, such as a model or an array, are left out.
+    """
     hints = get_type_hints(function)
     if not inspect.isclass(function):
         hints.pop("return", None)
     return {
         name: (hints[name], ... if p.default is p.empty else p.default)
         for name, p in inspect.signature(function).parameters.items()
-        if name not in ("model", "client", "server", "shape")
+        if name not in ("model", "client", "server", "shape", "within", "times")
     }
 
 
@@ -125,6 +173,11 @@ SERVER_KEYS = {key for optimizer in SERVER_OPTIMIZERS.values() for key in keywor
 def partition_table(scheme: str) -> type[Table]:
     """`[partition]` for one scheme."""
     return extend(Partition, keywords(PARTITIONS[scheme]))
+
+
+def shift_table(name: str) -> type[Table]:
+    """`[shift]` for one shift."""
+    return extend(Shift, keywords(SHIFTS[name]))
 
 
 def zoo_table(name: str) -> type[Table]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -72,6 +72,22 @@ class Description:
     normalization: tuple[str, ...] = ()
 
 
+class Prepares(Protocol):
+    """What is done to a batch before the model, as `fedwhy.Preparation` does it."""
+
+    def inputs(self, x: PyTree) -> PyTree:
+        """The inputs, prepared."""
+        ...
+
+    def labels(self, y: Any) -> Any:
+        """The targets, prepared."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, ready for JSON."""
+        ...
+
+
 @dataclass(frozen=True)
 class Model:
     """A model as pure functions, made from Keras, Flax, plain functions, or by hand.
@@ -90,6 +106,7 @@ class Model:
       numbers, so that labels and outputs can be checked against each other
     - `ignored_class`: a label besides these whose examples count nowhere, or None
     - `save(path, weights)` writes the front end's own file (its suffix is `save_suffix`), or None
+    - `preparation`: what `prepared` put before the model, or None
     """
 
     init: Callable[..., Weights]
@@ -102,6 +119,21 @@ class Model:
     ignored_class: int | None = None
     save: Callable[[Any, Weights], None] | None = None
     save_suffix: str = ""
+    preparation: Prepares | None = None
+
+    def prepared(self, preparation: Prepares) -> Model:
+        """Returns this model for raw examples: whatever it does begins with `preparation`.
+
+        Training, evaluation and `Run.predict` prepare their batches alike, inside the compiled
+        program, so that the data stays in memory as it is. The file that `save` writes is that of
+        the model alone, for prepared inputs.
+
+        Raises:
+            ModelError: the model has a preparation already.
+        """
+        from fedwhy.models.prepared import prepared_model
+
+        return prepared_model(self, preparation)
 
     @staticmethod
     def from_keras(

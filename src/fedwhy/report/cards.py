@@ -3,8 +3,8 @@
 import statistics
 from typing import NamedTuple
 
-from fedwhy.report.facts import Facts, Record, facts, number, score
-from fedwhy.report.holdings import spread
+from fedwhy.report.facts import Facts, Record, facts, number, population, score
+from fedwhy.report.partition import spread
 from fedwhy.report.wording import count, duration, metric_value
 
 
@@ -55,16 +55,24 @@ def partition_cards(record: Record) -> list[Card]:
     sizes = sorted(partition.get("sizes") or [])
     if not sizes:
         return []
-    labels = partition.get("label_counts") or []
+    clients, examples = population(record)
     empty = sizes.count(0)
+    median = partition.get("median", statistics.median(sizes))
+    least, most = partition.get("smallest", sizes[0]), partition.get("largest", sizes[-1])
     cards = [
-        Card("Clients", count(len(sizes)), f"{count(empty)} of them empty" if empty else ""),
-        Card("Examples", count(sum(sizes)), "over all clients"),
-        Card("Median client", f"{statistics.median(sizes):,.1f}".removesuffix(".0"), "examples"),
-        Card("Smallest client", count(sizes[0]), "examples"),
-        Card("Largest client", count(sizes[-1]), "examples"),
+        Card("Clients", count(clients), f"{count(empty)} of them empty" if empty else ""),
+        Card("Examples", count(examples), "over all clients"),
+        Card(
+            "Median client",
+            f"{median:,.1f}".removesuffix(".0"),
+            f"examples, {count(least)} to {count(most)}",
+        ),
     ]
-    if labels:
+    if (even := number(partition.get("effective_clients"))) is not None:
+        cards.append(Card("Effective clients", f"{even:,.1f}", "of equal size would be as even"))
+    if partition.get("label_counts"):
         median, _, span = spread(record).partition(" ")
         cards.append(Card("Labels a client", median, f"median, {span.strip('()')}"))
+    if (skew := number(partition.get("label_skew"))) is not None:
+        cards.append(Card("Label skew", f"{skew:.2f}", "mean distance; 0 is IID, 1 the most"))
     return cards

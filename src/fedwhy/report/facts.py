@@ -67,7 +67,9 @@ def facts(record: Record) -> Facts:
     planned, cohort = (table(settings, "train").get(key) for key in ("rounds", "cohort"))
     name = summary.get("algorithm") or table(settings, "algorithm").get("name") or "The algorithm"
     data = table(settings, "data")
-    dataset = summary.get("dataset") or data.get("name") or data.get("dataset")
+    dataset = (
+        summary.get("dataset") or data.get("name") or data.get("dataset") or partition.get("name")
+    )
     seconds = [s for r in trained if (s := number(r.get("seconds"))) is not None]
     median = statistics.median(seconds[1:] or seconds) if seconds else None  # the first compiles
     scores = [s for metric in SCORES if (s := score(record, metric))]
@@ -76,7 +78,7 @@ def facts(record: Record) -> Facts:
         dataset=str(dataset or "its data"),
         rounds=trained[-1]["round"] if trained else summary.get("rounds") or 0,
         planned=planned if isinstance(planned, int) else None,
-        clients=summary.get("clients") or len(partition.get("sizes") or ()) or None,
+        clients=summary.get("clients") or population(record)[0] or None,
         cohort=summary.get("cohort") or (cohort if isinstance(cohort, int) else None),
         parameters=summary.get("parameters"),
         seconds_per_round=number(summary.get("seconds_per_round")) or median,
@@ -86,6 +88,13 @@ def facts(record: Record) -> Facts:
         stopped=summary.get("stopped") or None,
         interrupted=bool(summary.get("interrupted")),
     )
+
+
+def population(record: Record) -> tuple[int, int]:
+    """How many clients and examples a partition has; 0 where it is not known."""
+    partition = record.get("partition") or {}
+    whole, sizes = partition.get("population") or {}, partition.get("sizes") or ()
+    return whole.get("clients", len(sizes)), whole.get("examples", sum(sizes))
 
 
 def score(record: Record, metric: str) -> Score | None:

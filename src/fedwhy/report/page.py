@@ -13,10 +13,9 @@ from fedwhy.report.cards import partition_cards, run_cards
 from fedwhy.report.classes import recall_chart
 from fedwhy.report.curves import run_curves
 from fedwhy.report.facts import Record, facts
-from fedwhy.report.holdings import labels_chart, sizes_chart
-from fedwhy.report.sentence import remarks, result
+from fedwhy.report.holdings import labels_chart, sizes_chart, skew_chart
+from fedwhy.report.sentence import dealt, remarks, result
 from fedwhy.report.tables import environment_section, settings_section
-from fedwhy.report.wording import count, plural
 
 
 def render(record: Record) -> str:
@@ -62,19 +61,14 @@ def render_comparison(records: Sequence[Record]) -> str:
 
 
 def render_partition(record: Record) -> str:
-    """The page of a partition: who holds which labels, and how many examples."""
-    sizes = (record.get("partition") or {}).get("sizes") or []
-    dataset = facts(record).dataset
-    scheme = ((record.get("settings") or {}).get("partition") or {}).get("name")
-    by = f" by {scheme}" if scheme else ""
+    """The page of a partition: who holds which labels, how many examples, and how unlike others."""
     return page(
         kind="partition",
-        name=record.get("name") or dataset,
-        headline=f"{count(sum(sizes))} examples of {dataset}, dealt{by} to {count(len(sizes))} "
-        f"client{plural(len(sizes))}.",
+        name=record.get("name") or facts(record).dataset,
+        headline=f"{dealt(record)}.",
         cards=partition_cards(record),
-        charts=[labels_chart(record), sizes_chart(record)],
-        sections=[settings_section(record, "data", "partition")],
+        charts=[labels_chart(record), sizes_chart(record), skew_chart(record)],
+        sections=[settings_section(record, "data", "partition", "shift")],
     )
 
 

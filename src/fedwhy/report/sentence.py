@@ -1,7 +1,7 @@
 """`sentence`: the result of a run in one plain sentence."""
 
-from fedwhy.report.facts import Facts, Record, Score, facts, lower_is_better
-from fedwhy.report.wording import metric_value, plural
+from fedwhy.report.facts import Facts, Record, Score, facts, lower_is_better, population, table
+from fedwhy.report.wording import count, metric_value, plural
 
 PHRASES = {
     "test_accuracy": "{} test accuracy",
@@ -47,6 +47,17 @@ def result(run: Facts) -> str:
     return (
         f"{run.algorithm} reached {value(run.score)} on {run.dataset} after {span}"
         f"{participation(run)}{best}"
+    )
+
+
+def dealt(record: Record) -> str:
+    """'1,437 examples of digits, dealt by dirichlet to 50 clients'."""
+    clients, examples = population(record)
+    scheme = table(record.get("settings") or {}, "partition").get("name")
+    by = f"dealt by {scheme} to" if scheme else "held by"
+    return (
+        f"{count(examples)} examples of {facts(record).dataset}, {by} {count(clients)} "
+        f"client{plural(clients)}"
     )
 
 

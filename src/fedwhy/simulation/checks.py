@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from fedwhy.data import Batching, Dataset, FederatedDataset, check_labels, check_values
-from fedwhy.errors import DataError, ModelError
+from fedwhy.data.augmentation import Augmentation
+from fedwhy.errors import DataError, FedwhyError, ModelError
 from fedwhy.models import Metric, Model, Weights
 
 log = logging.getLogger("fedwhy")
@@ -120,7 +121,7 @@ def warn_of_misfits(model: Model, clients: FederatedDataset) -> None:
             "from_logits to true at the loss (model.from_logits in an experiment file)",
             known.loss,
         )
-    if clients.classes is not None and known.loss in DISTANCES:
+    if clients.classes is not None and known.loss in DISTANCES and takes_numbers(model, clients):
         log.warning(
             "the loss %s measures distances between numbers, but %r has %d classes: choose a model "
             "or a loss for classes (model.name or model.loss in an experiment file)",
@@ -128,9 +129,38 @@ def warn_of_misfits(model: Model, clients: FederatedDataset) -> None:
         )
 
 
+def takes_numbers(model: Model, clients: FederatedDataset) -> bool:
+    """Whether the loss is given labels as whole numbers, and not one-hot by a preparation."""
+    y = example(clients)[1]
+    if model.preparation is not None:
+        y = jax.eval_shape(model.preparation.labels, y)
+    return jnp.issubdtype(y.dtype, jnp.integer)
+
+
 def message(error: Exception) -> str:
     """What an error says; its type, where it is not one of fedwhy's own."""
-    return str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, FedwhyError) else f"{type(error).__name__}: {error}"
+
+
+def check_augmentation(
+    augment: Augmentation, model: Model, output: Any, clients: FederatedDataset
+) -> None:
+    """Raises an error where the clients' examples cannot be augmented, or the model not take them.
+
+    `output` is as `check_fit` returns it.
+    """
+    before = example(clients)
+    try:
+        after = jax.eval_shape(lambda x, y: augment(jax.random.key(0), x, y), *before)
+        if shapes(after[0]) != shapes(before[0]):
+            raise ModelError(f"it makes inputs {shapes(before[0])} into {shapes(after[0])}")
+        jax.eval_shape(model.loss, output, after[1])
+    except DataError:
+        raise
+    except Exception as error:  # Whatever the user's own augmentations raise.
+        raise ModelError(
+            f"augmented examples of {clients.name!r} do not fit the model: {message(error)}"
+        ) from error
 
 
 def check_batches(batching: Batching, clients: FederatedDataset) -> None:

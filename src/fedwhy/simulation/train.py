@@ -25,6 +25,7 @@ from fedwhy.models import Model, Weights
 from fedwhy.simulation import checkpoints
 from fedwhy.simulation.callbacks import Callback, Training
 from fedwhy.simulation.checks import (
+    check_augmentation,
     check_batches,
     check_fit,
     check_same_kind,
@@ -84,8 +85,11 @@ def train(
 
     key = jax.random.fold_in(jax.random.key(seed), 0)  # Rounds fold in 1, 2, ...
     weights = model.init(key, example(clients)[0])
-    check_scoring(model, check_fit(model, weights, clients), clients)
-    check_batches(algorithm.client(model).batching, clients)
+    output, work = check_fit(model, weights, clients), algorithm.client(model)
+    check_scoring(model, output, clients)
+    check_batches(work.batching, clients)
+    if work.augment is not None:
+        check_augmentation(work.augment, model, output, clients)
     evaluated_data = {"test": test, "clients": test_clients}
     evaluated_data = {name: data for name, data in evaluated_data.items() if data is not None}
     for data in evaluated_data.values():

@@ -4,6 +4,7 @@ experiment.toml     the resolved settings; `fedwhy run` takes it as it is
 environment.json    versions, devices, seed
 metrics.jsonl       one record per round
 partition.json      who holds what
+preparation.json    what is done to examples before the model, if anything is
 checkpoints/        the newest states of the run, to resume from
 summary.json        the result in numbers
 model.safetensors   the final weights; also model.keras where the model came from Keras
@@ -24,7 +25,7 @@ from safetensors.numpy import save as dump_arrays
 
 from fedwhy.errors import RunError, whole_number
 from fedwhy.report import render
-from fedwhy.report.facts import table
+from fedwhy.report.facts import population, table
 from fedwhy.simulation import Callback, Checkpoint, Run, Training, checkpoints
 from fedwhy.simulation.files import replace_file
 from fedwhy.simulation.run import results
@@ -76,6 +77,9 @@ class RunFolder(Callback):
             write_json(self.path / "environment.json", environment(training, self.modules))
             stats = training.clients.stats(training.algorithm.model.ignored_class)
             write_json(self.path / "partition.json", stats.to_dict())
+            preparation = training.algorithm.model.preparation
+            if preparation is not None:
+                write_json(self.path / "preparation.json", preparation.to_dict())
             self._write_metrics(training)
             if not self._resumed(training):
                 self._write_checkpoint(training)
@@ -176,7 +180,7 @@ def known_summary(
         "algorithm": table(settings, "algorithm").get("name"),
         "dataset": partition.get("name"),
         "rounds": rounds[-1]["round"] if rounds else 0,
-        "clients": len(partition.get("sizes") or ()) or None,
+        "clients": population({"partition": partition})[0] or None,
         "cohort": cohort if isinstance(cohort, int) else None,
         "seed": train.get("seed"),
         **results(rounds),

@@ -22,9 +22,9 @@ class Dirichlet:
     `alpha`, the fewer labels a client holds, down to one.
 
     Since p sums to 1, `alpha` is the sum of the distribution's parameters over the classes, as in
-    the paper. NIID-Bench and Flower give the parameter of a single class, so `alpha` is theirs
-    times the number of classes: with 10 classes, their 0.1 is as uneven as an `alpha` of 1. It
-    takes an `alpha` of 1000 and more to come near `IID`.
+    the paper. NIID-Bench and Flower (see `DirichletByClass`) give the parameter of a single class,
+    so `alpha` is theirs times the number of classes: with 10 classes, their 0.1 is as uneven as an
+    `alpha` of 1. It takes an `alpha` of 1000 and more to come near `IID`.
 
     Clients draw one after another, as in the paper, so the last get what is left, whatever their
     q: with few clients, expect the last one's labels to be uneven at any `alpha`.
@@ -69,5 +69,5 @@ def draw_labels(
 
 
 def dirichlet(rng: np.random.Generator, prior: np.ndarray) -> np.ndarray:
-    """A draw of proportions float64 `[n]`; parameters too small for NumPy are raised to 1e-100."""
-    return rng.dirichlet(np.maximum(prior, 1e-100))
+    """A draw of proportions float64 `[n]`; `prior` is kept within what NumPy can draw by."""
+    return rng.dirichlet(np.maximum(prior / max(1.0, prior.max() / 1e100), 1e-100))

@@ -33,8 +33,7 @@ def partition(dataset: Dataset, scheme: Scheme, clients: int, seed: int = 0) -> 
             "dataset",
             f"expected a Dataset, given {type(dataset).__name__}; use pooled() on one with clients",
         )
-    if isinstance(scheme, type) or not hasattr(scheme, "assign"):
-        raise ParameterError("scheme", f"expected a scheme such as IID(), given {scheme!r}")
+    check_scheme("scheme", scheme)
     whole_number("clients", clients, at_least=1)
     if clients > len(dataset):
         raise ParameterError(
@@ -57,6 +56,12 @@ def partition(dataset: Dataset, scheme: Scheme, clients: int, seed: int = 0) -> 
     return FederatedDataset(
         x, y, to_offsets(sizes), ids, dataset.name, dataset.classes, dataset.task, origin=rows
     )
+
+
+def check_scheme(parameter: str, scheme: Scheme) -> None:
+    """Raises `ParameterError` for what is no scheme."""
+    if isinstance(scheme, type) or not hasattr(scheme, "assign"):
+        raise ParameterError(parameter, f"expected a scheme such as IID(), given {scheme!r}")
 
 
 def count_by_client(owner: np.ndarray, examples: int, clients: int, scheme: Scheme) -> np.ndarray:

@@ -27,7 +27,16 @@ class QuantitySkew:
 
     def assign(self, labels: np.ndarray, clients: int, rng: np.random.Generator) -> np.ndarray:
         """The client of each example, int64 `[examples]`."""
-        share = np.cumsum(dirichlet(rng, np.full(clients, float(self.alpha))))
-        ends = np.rint(share / share[-1] * (len(labels) - clients)).astype(np.int64)
-        sizes = 1 + np.diff(ends, prepend=0)
-        return rng.permutation(np.repeat(np.arange(clients), sizes))
+        shares = dirichlet(rng, np.full(clients, float(self.alpha)))
+        return deal_shares(shares, len(labels), rng)
+
+
+def deal_shares(shares: np.ndarray, examples: int, rng: np.random.Generator) -> np.ndarray:
+    """Owners int64 `[examples]`: one random example a client, the others by `shares` `[clients]`.
+
+    Cumulative shares are rounded, so sizes sum to `examples`.
+    """
+    clients, ends = len(shares), np.cumsum(shares)
+    ends = np.rint(ends / ends[-1] * (examples - clients)).astype(np.int64)
+    sizes = 1 + np.diff(ends, prepend=0)
+    return rng.permutation(np.repeat(np.arange(clients), sizes))

@@ -8,7 +8,7 @@
   const style = getComputedStyle(root);
   const colour = (role) => style.getPropertyValue(`--${role}`).trim();
 
-  function paint({ role, roles, ...trace }) {
+  function paint({ role, roles, ramp, ...trace }) {
     if (role === "heat") {
       const stops = [0, 1, 2, 3].map((i) => [i / 3, colour(`heat-${i}`)]);
       return { ...trace, colorscale: stops, ygap: trace.y.length > 30 ? 0 : 1 };
@@ -79,7 +79,8 @@
     if (chart.traces[0].role === "heat") {
       const ramp = document.createElement("span");
       ramp.className = "ramp";
-      ramp.append("0 %", document.createElement("i"), `${Math.round(100 * chart.traces[0].zmax)} %`);
+      const [least, most] = chart.traces[0].ramp;
+      ramp.append(least, document.createElement("i"), most);
       place.append(ramp);
     } else if (named.length > 1) {
       for (const trace of named) {

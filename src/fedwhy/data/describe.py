@@ -1,0 +1,215 @@
+"""`describe`: what the data of all clients look like, from sums that clients may send.
+
+No example leaves a client. There are two exchanges:
+
+1. Every client sends counts, moments and extremes of its own examples (`local_description`), and
+   the server joins them.
+2. The server broadcasts a range for each feature, and every client sends how many of its values lie
+   in each bin of it (`local_histograms`). The server adds them and reads off quantiles.
+
+What joins them is written in the federated language, and takes real clients' statistics as well.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import fedwhy.federated as ff
+from fedwhy.data.checks import check_labels
+from fedwhy.data.client_statistics import Examples, descriptions, fields_of, summed_histograms
+from fedwhy.data.description import Description, FeatureDescription
+from fedwhy.data.histogram import BINS, quantiles
+from fedwhy.errors import whole_number
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+# By Cantelli's inequality less than one value in 26 lies so many standard deviations below the
+# mean, so the quantiles at 5 and 95 % lie within.
+REACH = 5
+
+
+class Clients(Protocol):
+    """What `describe` needs of a `FederatedDataset`."""
+
+    @property
+    def x(self) -> Any: ...  # noqa: D102
+    @property
+    def y(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def offsets(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def classes(self) -> int | None: ...  # noqa: D102
+    def place(self, row: int) -> str: ...  # noqa: D102
+
+
+def describe(clients: Clients, minimum: int = 0) -> Description:
+    """Counts, labels, and the distribution of every feature, of all clients' examples together.
+
+    The columns of an x of shape `[examples, columns]`, up to 64, are features of their own; of any
+    other array, such as images, all values are one feature. So is a y that holds no class numbers.
+    With `minimum` of 2 or more, quantiles may also be off by fewer than that many examples a
+    client, and values more than `REACH` standard deviations from the mean count as just so far
+    away. `client_statistics` says what is held back.
+
+    Raises `DataError` for labels outside `0..classes-1` and for complex numbers, and
+    `ParameterError` for a `minimum` that is no whole number.
+    """
+    whole_number("minimum", minimum)
+    check_labels(clients)
+    examples = Examples(clients.x, clients.y, clients.offsets, clients.classes)
+    known = join(descriptions(examples, minimum))
+    low, high = ranges(known, minimum)
+    counts = add(summed_histograms(examples, low, high, minimum))
+    return Description(
+        name=clients.name,
+        clients=len(clients.offsets) - 1,
+        reporting=known.reporting,
+        examples=known.examples,
+        smallest=known.smallest,
+        largest=known.largest,
+        label_counts=known.labels if len(known.labels) else None,
+        features=features_of(examples, known, low, high, counts),
+        minimum=minimum,
+    )
+
+
+class Joined(NamedTuple):
+    """What the server knows after the first exchange; arrays are `[classes]` or `[features]`.
+
+    Of features without a value that was sent, `mean`, `std`, `least` and `greatest` are NaN.
+    """
+
+    reporting: int
+    examples: int
+    smallest: int
+    largest: int
+    labels: np.ndarray
+    count: np.ndarray
+    missing: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    least: np.ndarray
+    greatest: np.ndarray
+
+
+def join(sent: dict[str, np.ndarray]) -> Joined:
+    """The first exchange: what clients sent, stacked `[clients, ...]`, as the server joins it."""
+    classes, features = sent["labels"].shape[1], sent["mean"].shape[1]
+    with jax.enable_x64(True):
+        sums, squares, extremes = jax.device_get(joining(classes, features)(sent))
+    parts = np.split(sums, np.cumsum([1, 1, classes, features, features]))
+    examples, reporting, labels, count, missing = (part.astype(np.int64) for part in parts[:5])
+    least, greatest, smallest, largest = np.split(extremes, np.cumsum([features, features, 1]))
+
+    def known(values: np.ndarray) -> np.ndarray:
+        return np.where((count > 0) & np.isfinite(values), values, np.nan)
+
+    return Joined(
+        reporting=int(reporting[0]),
+        examples=int(examples[0]),
+        smallest=int(smallest[0]) if reporting[0] else 0,
+        largest=int(-largest[0]),
+        labels=labels,
+        count=count,
+        missing=missing,
+        mean=known(parts[5] / np.maximum(count, 1)),
+        std=known(np.sqrt(squares / np.maximum(count, 1))),
+        least=known(least),
+        greatest=known(-greatest),
+    )
+
+
+@cache
+def joining(classes: int, features: int) -> ff.Computation:
+    """What joins descriptions: sums, squared deviations and least values. For 64-bit mode.
+
+    What is added is one vector, and what is compared another: a program of few reductions is
+    compiled much sooner. A float64 holds any count.
+    """
+    counts, numbers = ff.tensor(jnp.int64, features), ff.tensor(jnp.float64, features)
+    spec = {
+        "examples": ff.tensor(jnp.int64),
+        "labels": ff.tensor(jnp.int64, classes),
+        **dict.fromkeys(("count", "missing"), counts),
+        **dict.fromkeys(("mean", "squares", "least", "greatest"), numbers),
+    }
+
+    def vector(*parts):
+        return jnp.concatenate([jnp.atleast_1d(part).astype(jnp.float64) for part in parts])
+
+    def summands(s):
+        total = s["count"] * s["mean"]
+        reports = s["examples"] > 0
+        return vector(s["examples"], reports, s["labels"], s["count"], s["missing"], total)
+
+    def mean_of(sums):
+        count = sums[2 + classes : 2 + classes + features]
+        return sums[2 + classes + 2 * features :] / jnp.maximum(count, 1)
+
+    def deviations(s, mean):
+        return s["squares"] + s["count"] * (s["mean"] - mean) ** 2
+
+    def extremes(s):
+        size = jnp.where(s["examples"] > 0, s["examples"], jnp.inf)
+        return vector(s["least"], -s["greatest"], size, -s["examples"])
+
+    @ff.federated_computation(ff.at_clients(spec))
+    def join(sent):
+        sums = ff.sum(ff.map(summands, sent))
+        mean = ff.broadcast(ff.map(mean_of, sums))
+        # Chan, Golub and LeVeque 1983: deviations from the clients' means, and of these.
+        squares = ff.sum(ff.map(deviations, sent, mean))
+        return sums, squares, ff.min(ff.map(extremes, sent))
+
+    return join
+
+
+def ranges(known: Joined, minimum: int) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest value that histograms tell apart, float64 `[features]` each."""
+    reach = REACH * known.std
+    low, high = known.least, known.greatest
+    if minimum > 1:  # These two were not sent.
+        low, high = known.mean - reach, known.mean + reach
+    return np.nan_to_num(low), np.nan_to_num(high)
+
+
+def add(histograms: np.ndarray) -> np.ndarray:
+    """The second exchange: histograms int64 `[senders, features, BINS]`, added up."""
+    with jax.enable_x64(True):
+        return jax.device_get(adding(histograms.shape[1])(histograms))
+
+
+@cache
+def adding(features: int) -> ff.Computation:
+    """What adds histograms up. For 64-bit mode."""
+
+    @ff.federated_computation(ff.at_clients(ff.tensor(jnp.int64, features, BINS)))
+    def add(histograms):
+        return ff.sum(histograms)
+
+    return add
+
+
+def features_of(
+    examples: Examples, known: Joined, low: np.ndarray, high: np.ndarray, counts: np.ndarray
+) -> dict[str, FeatureDescription]:
+    """Every feature by its name, as the server knows it after both exchanges."""
+    names = [name for field in fields_of(examples) for name in field.names]
+    found = quantiles(counts, low, high, np.array(LEVELS))
+    return {
+        name: FeatureDescription(
+            values=int(known.count[f]),
+            missing=int(known.missing[f]),
+            mean=float(known.mean[f]),
+            std=float(known.std[f]),
+            least=float(known.least[f]),
+            greatest=float(known.greatest[f]),
+            quantiles=dict(zip(LEVELS, found[f].tolist(), strict=True)),
+            error=float(high[f] - low[f]) / BINS,
+        )
+        for f, name in enumerate(names)
+    }

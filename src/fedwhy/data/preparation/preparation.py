@@ -1,0 +1,135 @@
+"""`Preparation`: steps one after another, fitted on clients, the same for training and serving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+
+from fedwhy.data.arranging import classes_of
+from fedwhy.data.dataset import Dataset
+from fedwhy.data.federated_dataset import FederatedDataset
+from fedwhy.data.preparation.blocks import blocks, one_example, rows_at_once
+from fedwhy.data.preparation.standardise import Standardise
+from fedwhy.data.preparation.steps import Cast, Flatten, OneHot, Resize, Scale
+from fedwhy.errors import ParameterError, suggest
+
+PyTree = Any
+AnyDataset = TypeVar("AnyDataset", Dataset, FederatedDataset)
+
+STEPS: dict[str, type] = {
+    step.__name__: step for step in (Cast, Flatten, OneHot, Resize, Scale, Standardise)
+}
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Preparation:
+    """What is done to examples before the model sees them, step by step.
+
+    A step is a dataclass with `inputs(x)` or `labels(y)`, or both: pure functions of a batch that
+    JAX can trace, the batch axis first. One that has to see data first has
+    `fit(clients, inputs) -> step`, where `inputs` is what the steps before it do to a batch, or
+    None.
+
+        preparation = fw.Preparation(fw.prepare.Scale(255), fw.prepare.Standardise()).fit(clients)
+        model = model.prepared(preparation)    # inside the rounds: bytes stay bytes in memory
+        copy = preparation.apply(clients)      # or once and for all
+    """
+
+    steps: tuple[Any, ...]
+
+    def __init__(self, *steps: Any):
+        for step in steps:
+            acts = hasattr(step, "inputs") or hasattr(step, "labels")
+            if isinstance(step, type) or not is_dataclass(step) or not acts:
+                raise ParameterError("steps", f"expected a step such as Scale(255), given {step!r}")
+        object.__setattr__(self, "steps", steps)
+
+    def fit(self, clients: FederatedDataset) -> Preparation:
+        """Returns this preparation with its steps fitted on `clients`, in order.
+
+        Each step sees the examples as those before it leave them, a block at a time; no prepared
+        copy is made. What reaches the server are sums over clients, never examples.
+        """
+        if not isinstance(clients, FederatedDataset):
+            raise ParameterError(
+                "clients", f"expected a FederatedDataset to fit on, given {type(clients).__name__}"
+            )
+        fitted = Preparation()
+        for step in self.steps:
+            if hasattr(step, "fit"):
+                step = step.fit(clients, fitted.inputs if fitted._having("inputs") else None)
+            fitted = Preparation(*fitted.steps, step)
+        return fitted
+
+    def inputs(self, x: PyTree) -> PyTree:
+        """A batch's inputs, prepared."""
+        for step in self._having("inputs"):
+            x = step.inputs(x)
+        return x
+
+    def labels(self, y: Any) -> Any:
+        """A batch's targets, prepared."""
+        for step in self._having("labels"):
+            y = step.labels(y)
+        return y
+
+    def apply(self, data: AnyDataset) -> AnyDataset:
+        """A prepared copy of `data`, in NumPy; `classes` is None where labels become one-hot."""
+        x = prepared(self.inputs, data.x) if self._having("inputs") else data.x
+        y = prepared(self.labels, data.y) if self._having("labels") else data.y
+        return replace(data, x=x, y=y, classes=classes_of(data, y))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain lists, numbers and strings, ready for JSON.
+
+        What is none of these, in a step of the user's own, is told by its `repr`.
+        """
+        return {"steps": [step_dict(step) for step in self.steps]}
+
+    @staticmethod
+    def from_dict(value: Mapping[str, Any]) -> Preparation:
+        """The preparation of which `to_dict` gave `value`, to the last bit.
+
+        Raises `ParameterError` for a step that is not one of fedwhy's.
+        """
+        steps = []
+        for each in value["steps"]:
+            options = dict(each)
+            name = options.pop("step")
+            if name not in STEPS:
+                raise ParameterError("step", f"unknown step {name!r}{suggest(name, list(STEPS))}")
+            steps.append(STEPS[name](**options))
+        return Preparation(*steps)
+
+    def _having(self, method: str) -> list[Any]:
+        """The steps that have `method`."""
+        return [step for step in self.steps if hasattr(step, method)]
+
+
+def prepared(function: Callable[[PyTree], PyTree], arrays: PyTree) -> PyTree:
+    """`function(arrays)`, computed block by block, as NumPy arrays."""
+    examples = len(jax.tree.leaves(arrays)[0])
+    rows = min(examples, rows_at_once(one_example(arrays), one_example(arrays, function)))
+    parts = [part for *_, part in blocks(jax.jit(function), arrays, 0, examples, rows)]
+    return jax.tree.map(lambda *each: np.concatenate(each), *parts)
+
+
+def step_dict(step: Any) -> dict[str, Any]:
+    """A step's name and what it was made with, without what is None."""
+    options = {field.name: plain(getattr(step, field.name)) for field in fields(step)}
+    return {"step": type(step).__name__} | {k: v for k, v in options.items() if v is not None}
+
+
+def plain(value: Any) -> Any:
+    """`value` with lists in place of arrays, and texts in place of what JSON does not know."""
+    if isinstance(value, dict):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value if isinstance(value, str | bool | int | float | None) else repr(value)

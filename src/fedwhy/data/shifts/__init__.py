@@ -1,0 +1,14 @@
+"""Shifts: changes of what clients hold, not of who holds what."""
+
+from fedwhy.data.shifts.labels import LabelNoise
+from fedwhy.data.shifts.noise import GaussianNoise
+from fedwhy.data.shifts.rotation import Rotation
+from fedwhy.data.shifts.shift import Shift, changed, shift
+
+SHIFTS: dict[str, type] = {
+    "noise": GaussianNoise,
+    "rotation": Rotation,
+    "labels": LabelNoise,
+}
+
+__all__ = ["SHIFTS", "GaussianNoise", "LabelNoise", "Rotation", "Shift", "changed", "shift"]

@@ -1,0 +1,43 @@
+"""A model that prepares its examples itself."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import jax
+
+from fedwhy.errors import ModelError
+from fedwhy.models.model import Description, Model, Prepares, PyTree, Weights
+
+
+def prepared_model(model: Model, preparation: Prepares) -> Model:
+    """See `Model.prepared`."""
+    if model.preparation is not None:
+        raise ModelError(
+            "the model is prepared already; put all steps into one Preparation, in their order"
+        )
+
+    def init(key: jax.Array, example: PyTree) -> Weights:
+        return model.init(key, jax.eval_shape(preparation.inputs, example))
+
+    def apply(params: PyTree, state: PyTree, x: PyTree, key: Any, train: bool):
+        return model.apply(params, state, preparation.inputs(x), key, train)
+
+    def describe(example: PyTree) -> Description:
+        return model.describe(jax.eval_shape(preparation.inputs, example))
+
+    def of_labels(score: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        return lambda output, y: score(output, preparation.labels(y))
+
+    return replace(
+        model,
+        init=init,
+        apply=apply,
+        describe=describe,
+        loss=of_labels(model.loss),
+        metrics={
+            name: metric._replace(measure=of_labels(metric.measure))
+            for name, metric in model.metrics.items()
+        },
+        preparation=preparation,
+    )
