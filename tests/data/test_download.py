@@ -115,7 +115,9 @@ def test_next_place_is_tried(place, cache):
 
 def test_other_content_is_refused_and_leaves_nothing(place, cache):
     other = File("set/file", DIGEST, (place(content=b"other").url,))
-    with pytest.raises(DataError, match=r"file.partial: its sha256 is \w+, expected \w+"):
+    with pytest.raises(
+        DataError, match=r"file could not be downloaded \(.*/file: its sha256 is \w+, expected"
+    ):
         locate(other)
     assert left(cache) == []
 
@@ -166,7 +168,7 @@ def test_digest_of_uncompressed_bytes_serves_both(tmp_path, monkeypatch, compres
 def test_cut_gz_file_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("FEDWHY_DATA_DIR", str(tmp_path))
     (tmp_path / "file.gz").write_bytes(gzip.compress(CONTENT, 1)[:-100])
-    with pytest.raises(DataError, match=r"file.gz: cannot be uncompressed"):
+    with pytest.raises(DataError, match=r"file.gz: it cannot be uncompressed"):
         locate(File("file.gz", DIGEST, uncompressed=True))
 
 
@@ -191,3 +193,44 @@ def test_archive_without_the_member_is_an_error_and_leaves_nothing(tmp_path, mon
     with pytest.raises(DataError, match=r"pack.zip: member cannot be unpacked"):
         member(file, "member")
     assert left(cache) == []
+
+
+def test_first_right_place_is_enough(place, cache):
+    right, other = place(), place(content=b"other", ranges=False)
+    locate(File("set/file", DIGEST, (right.url, other.url)))
+    assert other.asked == []
+
+
+def test_place_with_another_file_is_passed_over(place, cache):
+    other, right = place(content=b"other"), place()
+    assert locate(File("set/file", DIGEST, (other.url, right.url))).read_bytes() == CONTENT
+
+
+def test_partial_file_of_something_else_is_fetched_anew(place, cache):
+    (cache / "set").mkdir(parents=True)
+    (cache / "set" / "file.partial").write_bytes(b"rubbish")
+    server = place()
+    assert locate(File("set/file", DIGEST, (server.url,))).read_bytes() == CONTENT
+    assert server.asked == ["bytes=7-", None]
+
+
+def test_processes_that_want_the_same_file_share_one_download(place, cache):
+    server = place(pause=0.02)
+    file = File("set/file", DIGEST, (server.url,))
+    paths = []
+    threads = [threading.Thread(target=lambda: paths.append(locate(file))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(paths) == {cache / "set" / "file"} and len(paths) == 4
+    assert len(server.asked) == 1 and left(cache) == ["file"]
+
+
+def test_unpacked_file_that_was_changed_is_unpacked_again(tmp_path, monkeypatch, cache):
+    monkeypatch.setenv("FEDWHY_DATA_DIR", str(tmp_path))
+    with zipfile.ZipFile(tmp_path / "pack.zip", "w") as packed:
+        packed.writestr("member", "content")
+    file = File("pack.zip", f"md5:{files.digest(tmp_path / 'pack.zip', 'md5', False)}")
+    member(file, "member").write_bytes(b"forged")
+    assert member(file, "member").read_bytes() == b"content"

@@ -25,37 +25,63 @@ CUT = (OSError, http.client.HTTPException)  # URLError and time-outs are OSError
 def download(
     urls: Sequence[str],
     target: Path,
-    check: Callable[[Path], None],
+    fault: Callable[[Path], str | None],
     advice: str,
     megabytes: float = 0.0,
 ) -> Path:
-    """Fetches the first of `urls` that can be reached to `target`, and returns it.
+    """Fetches the first of `urls` that has the right file to `target`, and returns it.
 
     Bytes gather in `target` with `.partial` behind its name, where a later call goes on; only what
-    passes `check` (which raises `DataError`) is given the name itself. Processes that want the same
-    file wait for each other. Raises `DataError` with `advice` where no place can be reached.
+    has no `fault` is given the name itself. Processes that want the same file wait for each other.
+    Raises `DataError` with `advice` where no place has it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")
-    with partial.open("ab") as file, locked(file):
-        if target.exists():  # Another process was faster.
-            partial.unlink(missing_ok=True)
-            return target
-        reasons = [reason for url in urls if (reason := fetch(url, file))]
-        if len(reasons) == len(urls):
+    while not target.exists():
+        with partial.open("ab") as file, locked(file):
+            if not is_same(file, partial):  # Another process was faster, or gave up.
+                continue
+            reasons = []
+            for url in urls:
+                reason = fetch_right(url, file, partial, fault)
+                if reason is None:
+                    os.fsync(file.fileno())
+                    partial.replace(target)
+                    return target
+                reasons.append(reason)
             if not file.tell():
                 partial.unlink()
-            size = f" ({megabytes:g} MB)" if megabytes else ""
-            told = "; ".join(reasons) or "it has no address"
-            raise DataError(f"{target.name}{size} could not be downloaded ({told}); {advice}")
-        os.fsync(file.fileno())
-        try:
-            check(partial)
-        except DataError:
-            partial.unlink()  # Else every later call would go on with it.
-            raise
-        partial.replace(target)
+        size = f" ({megabytes:g} MB)" if megabytes else ""
+        told = "; ".join(reasons) or "it has no address"
+        raise DataError(f"{target.name}{size} could not be downloaded ({told}); {advice}")
     return target
+
+
+def fetch_right(
+    url: str, file: Any, partial: Path, fault: Callable[[Path], str | None]
+) -> str | None:
+    """Fetches what is missing of the file at `url`; returns the reason where it is not right.
+
+    Where what was there before may be to blame, all of it is fetched once more.
+    """
+    while True:
+        resumed = file.tell() > 0
+        reason = fetch(url, file)
+        if reason is None:
+            wrong = fault(partial)
+            if wrong is None:
+                return None
+            file.truncate(0)  # Else every later call would go on with it.
+            file.seek(0)
+            reason = f"{url}: {wrong}"
+            if resumed:
+                continue
+        return reason
+
+
+def is_same(file: Any, path: Path) -> bool:
+    """Whether the open `file` is still what `path` names."""
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
 
 
 def fetch(url: str, file: Any) -> str | None:
@@ -112,12 +138,9 @@ def progress() -> Progress:
 
 @contextmanager
 def locked(file: Any) -> Iterator[None]:
-    """Within it, other processes that lock the same file wait; Windows lets all go on."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
+    """Within it, other processes that lock the same file wait."""
+    import fcntl  # Windows has none.
+
     fcntl.flock(file, fcntl.LOCK_EX)
     file.seek(0, os.SEEK_END)  # Another may have appended while this one waited.
     yield  # Closing the file unlocks it.

@@ -69,13 +69,14 @@ def locate(file: File) -> Path:
                 return path
     target = data_folders()[-1] / file.path
     advice = f"put {file.path} into {data_folders()[0]}, or set {DATA_FOLDER} to where it lies"
-    return download(file.urls, target, lambda partial: check(partial, file), advice, file.size)
+    return download(file.urls, target, lambda partial: fault(partial, file), advice, file.size)
 
 
 def member(archive: File, name: str) -> Path:
     """Where the file `name` of a tar or zip archive lies, unpacked beside it in the cache.
 
-    One in the user's folder serves too, though only archives have published digests.
+    Its digest is noted when it is unpacked, and checked ever after. One in the user's folder serves
+    too, though only archives have published digests.
     """
     place = PurePosixPath(archive.path).with_name(PurePosixPath(name).name)
     *own, cache = (folder / place for folder in data_folders())
@@ -83,8 +84,10 @@ def member(archive: File, name: str) -> Path:
         if path.is_file():
             log.warning("%s is used as it is: only %s has a digest", path, archive.path)
             return path
-    if not cache.is_file():
+    noted = cache.with_name(f"{cache.name}.sha256")
+    if not (cache.is_file() and noted.is_file() and noted.read_text() == sha256(cache)):
         unpack(locate(archive), name, cache)
+        noted.write_text(sha256(cache))
     return cache
 
 
@@ -120,24 +123,33 @@ def opened(archive: Path, name: str) -> Iterator[IO[bytes]]:
 
 def check(path: Path, file: File) -> None:
     """Raises `DataError` where the digest of the file at `path` is not that of `file`."""
+    if wrong := fault(path, file):
+        raise DataError(f"{path}: {wrong}; delete it, or put the right one there")
+
+
+def fault(path: Path, file: File) -> str | None:
+    """What is wrong with the file at `path`, if it is to be `file`."""
     algorithm, expected = file.digest.split(":")
-    found = digest(path, algorithm, file.uncompressed)
-    if found != expected:
-        raise DataError(
-            f"{path}: its {algorithm} is {found}, expected {expected}: it is damaged, or another "
-            "file; delete it, or put the right one there"
-        )
+    try:
+        found = digest(path, algorithm, file.uncompressed)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        return f"it cannot be uncompressed ({error})"
+    if found == expected:
+        return None
+    return f"its {algorithm} is {found}, expected {expected}: it is damaged, or another file"
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    return digest(path, "sha256", uncompressed=False)
 
 
 def digest(path: Path, algorithm: str, uncompressed: bool) -> str:
     """The digest of a file's bytes, or of those that a `.gz` file holds."""
     function = hashlib.new(algorithm, usedforsecurity=False)
-    try:
-        with compressed_or_not(path) if uncompressed else path.open("rb") as file:
-            while block := file.read(BLOCK):
-                function.update(block)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path}: cannot be uncompressed: {error}; delete it") from error
+    with compressed_or_not(path) if uncompressed else path.open("rb") as file:
+        while block := file.read(BLOCK):
+            function.update(block)
     return function.hexdigest()
 
 

@@ -36,7 +36,7 @@ MNIST = idx_files(
 )
 FASHION_MNIST = idx_files(
     "fashion-mnist",
-    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
     (
         "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
         "md5:25c81989df183df01b3e8a0aad5dffbe",

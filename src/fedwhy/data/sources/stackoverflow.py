@@ -4,6 +4,7 @@ Reddi et al. 2021, "Adaptive federated optimization", appendix C; words and sequ
 TFF's baseline.
 """
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,14 @@ def read_stackoverflow() -> Source[FederatedDataset]:
 
 def users(part: str) -> FederatedDataset:
     """The users of TFF's train or test file."""
-    folder = cache_folder() / "data" / "stackoverflow" / f"{part}-words-{WORDS}"
-    if folder.is_dir():
-        return open_saved(folder)
-    codes = vocabulary(member(COUNTS, "stackoverflow.word_count"))
-    path = member(POSTS, f"stackoverflow_{part}.h5")
+    words, path = (
+        member(COUNTS, "stackoverflow.word_count"),
+        member(POSTS, f"stackoverflow_{part}.h5"),
+    )
+    made = cache_folder() / "data" / "stackoverflow" / f"{part}-{fingerprint(words, path)}"
+    if made.is_dir():
+        return open_saved(made)
+    codes = vocabulary(words)
 
     def examples() -> Iterator[Any]:
         for client, columns in hdf5_clients(path):
@@ -61,8 +65,14 @@ def users(part: str) -> FederatedDataset:
             yield client, sequences(columns["tokens"].tolist(), codes)
 
     return from_stream(
-        examples(), name="stackoverflow", classes=CLASSES, task="next word", into=folder
+        examples(), name="stackoverflow", classes=CLASSES, task="next word", into=made
     )
+
+
+def fingerprint(*paths: Path) -> str:
+    """Names what arrays were made from, so that other files are never taken for them."""
+    known = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    return hashlib.sha256(repr((known, WORDS, LENGTH)).encode()).hexdigest()[:16]
 
 
 def vocabulary(path: Path) -> dict[bytes, int]:
