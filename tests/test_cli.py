@@ -511,3 +511,48 @@ def test_diverged_run_says_so_and_exits_with_1(fedwhy):
     )
     assert "Diverged: round 1: the aggregate is not finite" in result.stderr
     assert (json.loads(result.stdout)["rounds"], json.loads(result.stdout)["diverged"]) == (0, True)
+
+
+@pytest.fixture
+def hospitals(tmp_path):
+    """Four hospitals' patients as one CSV file, in a folder of its own."""
+    from fedwhy.data.sources.heart_disease import FILES, FOLDER
+
+    (tmp_path / "tables").mkdir()
+    lines = ["hospital,age,sex,sick"]
+    for hospital, file in FILES.items():
+        for line in (FOLDER.parent / file.path).read_text().splitlines():
+            age, sex, *_, disease = line.split(",")
+            lines.append(f"{hospital},{age},{sex},{int(disease) > 0:d}")
+    (tmp_path / "tables" / "heart.csv").write_text("\n".join(lines) + "\n")
+    return 'path = "tables/heart.csv"\nclient = "hospital"\ny = "sick"\n'
+
+
+def test_clients_are_read_from_a_table_and_split(fedwhy, tmp_path, hospitals, monkeypatch):
+    (tmp_path / "heart.toml").write_text(
+        f"[data]\n{hospitals}classes = 2\n[prepare]\nstandardise = true\n"
+        '[model]\nname = "softmax"\n[train]\nrounds = 2\n'
+    )
+    first = json.loads(fedwhy("run", "heart.toml", "--json", "--out", "r").stdout)
+    assert (first["clients"], first["cohort"]) == (4, 4)
+    shown = json.loads(fedwhy("partition", "heart.toml", "--json").stdout)
+    assert shown["clients"] == ["cleveland", "hungarian", "switzerland", "va"]
+    assert shown["examples"] == 920 - sum(round(0.2 * n) for n in (303, 294, 123, 200))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    resumed = fedwhy("run", "--json", "--resume", "../r", *sets("train.rounds=3"))
+    assert json.loads(resumed.stdout)["rounds"] == 3
+
+
+def test_classes_of_a_table_must_be_told(fedwhy, tmp_path, hospitals):
+    (tmp_path / "heart.toml").write_text(f"[data]\n{hospitals}")
+    error = fedwhy("run", "heart.toml", code=2).stderr
+    assert "data.classes: the data do not say how many classes there are" in error
+
+
+def test_data_with_clients_take_the_place_of_a_partition(fedwhy, tmp_path, hospitals, caplog):
+    result = fedwhy("partition", "--json", *sets("data.name=heart-disease"))
+    assert json.loads(result.stdout)["examples"] == 486
+    assert "[partition] is left out, since data.name changed" in caplog.text
+    changes = sets("data.path=tables/heart.csv", "data.client=hospital", "data.y=sick")
+    assert json.loads(fedwhy("partition", "--json", *changes).stdout)["clients"][0] == "cleveland"

@@ -86,6 +86,8 @@ class Experiment:
         named = data is schema.NamedData
         if named:
             file.choice("data", "name", SOURCES, "digits")
+        if data is schema.FileData or (named and self._has_clients):
+            file.leave_out("partition", since="data")
         schemas: dict[str, type[Table]] = {"data": data}
         if "partition" in given or (named and not self._has_clients):
             scheme = file.choice("partition", "name", PARTITIONS, "dirichlet")
@@ -114,6 +116,8 @@ class Experiment:
     def settings(self) -> dict[str, dict[str, Any]]:
         """The resolved experiment as plain tables, without keys that are unset."""
         dumped = {name: t.model_dump(exclude_none=True) for name, t in self.tables.items()}
+        if "cohort" not in self.file.tables.get("train", {}):
+            dumped["train"]["cohort"] = min(dumped["train"]["cohort"], self.data[0].clients)
         return {name: values for name, values in dumped.items() if values}
 
     @cached_property
@@ -131,7 +135,7 @@ class Experiment:
             source = self._read(table)
         else:
             with self.file.blame("data"):
-                source = load(**self.settings["data"])
+                source = load(**table.model_dump(exclude_none=True))
         pair = source if isinstance(source, tuple) and len(source) == 2 else (source, None)
         clients, test = pair
         if isinstance(test, FederatedDataset):
@@ -157,6 +161,8 @@ class Experiment:
         """The clients in the user's files, each split into train and test examples."""
         options = table.model_dump(exclude={"path", "test"})
         paths = [self.file.folder / path for path in listed(table.path)]
+        if not paths:
+            raise self.file.error("data.path", "expected a file or several, given none")
         with self.file.blame("data"):
             clients = read(paths[0] if isinstance(table.path, str) else paths, **options)
             return clients.split(table.test)
@@ -207,10 +213,20 @@ class Experiment:
             return self._keras_model(table)
         values = table.model_dump(exclude_none=True)
         clients, _ = self.data
-        if ZOO[values["name"]].classifies and clients.classes is not None:
-            values = {"classes": clients.classes, **values}
+        if ZOO[values["name"]].classifies and "classes" not in values:
+            values["classes"] = self._classes(clients)
         with self.file.blame("model"):
             return Model.from_zoo(values.pop("name"), **values)
+
+    def _classes(self, clients: FederatedDataset) -> int:
+        if clients.classes is not None:
+            return clients.classes
+        key = "data.classes" if "path" in self.file.tables.get("data", {}) else "model.classes"
+        raise self.file.error(
+            key,
+            "the data do not say how many classes there are; give the number, or take a model that "
+            'predicts numbers, such as name = "linear"',
+        )
 
     def _keras_model(self, table: schema.KerasModel) -> Model:
         from fedwhy.models.keras_scoring import as_loss
@@ -292,7 +308,7 @@ class Experiment:
                 self.algorithm,
                 clients,
                 rounds=settings.rounds,
-                cohort=settings.cohort,
+                cohort=self.settings["train"]["cohort"],
                 seed=settings.seed,
                 test=test,
                 test_clients=clients if settings.evaluate_clients else None,

@@ -32,7 +32,7 @@ EITHER = {
 }
 # Keys that decide which keys a table has.
 CHOICES = {
-    "data": ("data.name", "data.path", "data.python"),
+    "data": ("data.name", "data.by", "data.path", "data.python"),
     "partition": ("partition.name",),
     "shift": ("shift.name",),
     "model": ("model.name", "model.keras", "model.python"),
@@ -117,6 +117,16 @@ class ExperimentFile:
             if key not in schema.model_fields and place != SET:
                 log.warning("%s: %s.%s is left out, since %s changed", place, table, key, changed)
                 del self.tables[table][key]
+
+    def leave_out(self, table: str, since: str) -> None:
+        """Drops a table of the file where a `--set` has chosen `since` anew."""
+        choices = CHOICES[since]
+        changed = next((choice for choice in choices if self.places.get(choice) == SET), None)
+        own = [key for key in self.places if key == table or key.startswith(f"{table}.")]
+        if changed and table in self.tables and SET not in map(self.places.get, own):
+            place = self.places.get(table, self.name)
+            log.warning("%s: [%s] is left out, since %s changed", place, table, changed)
+            del self.tables[table]
 
     @contextmanager
     def blame(self, *tables: str) -> Iterator[None]:

@@ -2,9 +2,8 @@
 
 from functools import partial
 
-from fedwhy.data.sources import images, shakespeare, stackoverflow, writers
+from fedwhy.data.sources import heart_disease, images, shakespeare, stackoverflow, writers
 from fedwhy.data.sources.digits import read_digits
-from fedwhy.data.sources.heart_disease import read_heart_disease
 from fedwhy.data.sources.source import SourceEntry, Variant
 
 EMNIST_PAPER = "Cohen et al. 2017, EMNIST: extending MNIST to handwritten letters, IJCNN"
@@ -31,7 +30,11 @@ SOURCES: dict[str, SourceEntry] = {
         licence="CC BY 4.0",
         citation="Janosi, Steinbrunn, Pfisterer and Detrano 1989, Heart Disease, UCI Machine "
         "Learning Repository, https://doi.org/10.24432/C52P4X",
-        variants={"hospital": Variant(read_heart_disease, "hospitals")},
+        variants={
+            "hospital": Variant(
+                heart_disease.read_heart_disease, "hospitals", tuple(heart_disease.FILES.values())
+            )
+        },
     ),
     "mnist": SourceEntry(
         "70,000 handwritten digits, 28x28 grey pixels.",
@@ -113,7 +116,11 @@ SOURCES: dict[str, SourceEntry] = {
         citation="McMahan et al. 2017, Communication-efficient learning of deep networks from "
         f"decentralized data, AISTATS; {LEAF_PAPER}",
         variants={
-            "role": Variant(shakespeare.read_roles, "715 roles", (shakespeare.ROLES,)),
+            "role": Variant(
+                shakespeare.read_roles,
+                "715 roles",
+                (shakespeare.ROLES, *shakespeare.UNPACKED.values()),
+            ),
             "speaker": Variant(
                 shakespeare.read_speakers, "speakers of a plain text", (shakespeare.SPEECHES,)
             ),

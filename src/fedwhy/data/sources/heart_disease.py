@@ -10,10 +10,20 @@ from typing import Any
 import numpy as np
 
 from fedwhy.data.federated_dataset import FederatedDataset
+from fedwhy.data.sources.files import File, check
 from fedwhy.data.sources.source import Source
 
 FOLDER = Path(__file__).parent / "heart-disease"
-HOSPITALS = ("cleveland", "hungarian", "switzerland", "va")
+DIGESTS = {
+    "cleveland": "a74b7efa387bc9d108d7d0115d831fe9b414b29ae7124f331b622b4efa0427c8",
+    "hungarian": "d1ad108f785768cd3d7e82dc522e6f5a61eea93cccfb3a46ee8076f73fc3d796",
+    "switzerland": "834a405ccf5b66ab4056bb77794adc8df0b7125186454c0a1d002d33c6c3b314",
+    "va": "e7c93d8d0d2acdadfa4c5e8de768e2191e7f618b952e29623f1f0d5949ff6b8f",
+}
+FILES = {
+    hospital: File(f"heart-disease/processed.{hospital}.data", f"sha256:{digest}")
+    for hospital, digest in DIGESTS.items()
+}
 # Columns by their number in the files; slope, ca and thal (10 to 12) lack most of their values.
 NUMBERS = (0, 1, 3, 4, 5, 7, 8, 9)  # age, sex, trestbps, chol, fbs, thalach, exang, oldpeak
 PAIN, ELECTROCARDIOGRAM, DISEASE = 2, 6, 13
@@ -30,8 +40,10 @@ def read_heart_disease() -> Source[FederatedDataset]:
     and electrocardiogram, in their own units. The target is 1 for any degree of disease.
     """
     parts = [{}, {}]
-    for hospital in HOSPITALS:
-        x, y = patients(FOLDER / f"processed.{hospital}.data")
+    for hospital, file in FILES.items():
+        path = FOLDER.parent / file.path
+        check(path, file)
+        x, y = patients(path)
         for part, rows in zip(parts, train_and_test(y), strict=True):
             part[hospital] = x[rows], y[rows]
     return Source(
