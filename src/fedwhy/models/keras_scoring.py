@@ -79,7 +79,7 @@ def loss_per_example(loss: Any) -> Score:
 
     Targets of an `ignore_class` do not count.
     """
-    sparse = is_sparse(loss)
+    sparse, ignored = is_sparse(loss), ignored_class(loss)
 
     def call(output: Any, y: Any) -> jax.Array:
         return loss.call(y, output)
@@ -91,7 +91,9 @@ def loss_per_example(loss: Any) -> Score:
         # Keras casts targets too; class numbers are left whole, a float16 would round them.
         y = jax.tree.map(jnp.asarray if sparse else cast, y)
         values = checked(f'the loss "{loss.name}"', call, jax.tree.map(cast, output), y)
-        return average(values, getattr(values, "_keras_mask", None))
+        # Keras notes on the values which of them count, but not on those of a compiled program.
+        valid = None if ignored is None else jnp.reshape(y, jnp.shape(values)) != ignored
+        return average(values, valid)
 
     return per_example
 
