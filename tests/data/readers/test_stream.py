@@ -67,14 +67,36 @@ def test_a_stream_that_is_cut_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_not_opened_and_makes_room(tmp_path):
-    partial = tmp_path / "set.partial"
-    partial.mkdir()
-    (partial / "y.npy").write_bytes(b"half")
-    with pytest.raises(DataError, match="set.partial: was not written to its end"):
-        fw.read(partial)
-    fw.read(clients(1), into=tmp_path / "set")
-    assert not partial.exists()
+def test_what_a_killed_process_left_is_not_opened(tmp_path):
+    (tmp_path / ".set-1" / "set").mkdir(parents=True)
+    (tmp_path / ".set-1" / "set" / "y.npy").write_bytes(b"half")
+    with pytest.raises(DataError, match="set: holds nothing that can be read"):
+        fw.read(tmp_path / ".set-1" / "set")
+
+
+def test_writing_removes_no_folder_but_its_own(tmp_path):
+    (tmp_path / "set.partial").mkdir()
+    (tmp_path / "set.partial" / "mine").write_text("mine")
+    fw.read(clients(1, 2), into=tmp_path / "set")
+    assert (tmp_path / "set.partial" / "mine").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_of_two_streams_into_one_folder_the_first_stays(tmp_path):
+    def slower():
+        yield from clients(1, 2)
+        fw.read(clients(3), into=tmp_path / "set")
+
+    with pytest.raises(DataError, match="set exists already"):
+        fw.read(slower(), into=tmp_path / "set")
+    assert fw.read(tmp_path / "set").sizes.tolist() == [3]
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_a_folder_inside_a_file_is_refused(tmp_path):
+    (tmp_path / "heart.csv").write_text("a,b\n")
+    with pytest.raises(DataError, match=r"heart.csv/x: cannot be written \("):
+        fw.read(clients(1), into=tmp_path / "heart.csv" / "x")
 
 
 def test_memory_does_not_grow_with_a_stream_into_a_folder(tmp_path):

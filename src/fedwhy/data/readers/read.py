@@ -155,8 +155,6 @@ def recognise_folder(path: Path) -> tuple[Reader, Any]:
     """The reader for a folder, by what it holds."""
     if (path / INDEX).is_file():
         return SAVED, path
-    if path.suffix == ".partial":
-        raise DataError(f"{path}: was not written to its end; write it again")
     folders, tables = entries(path, folders=True), table_files(path)
     jsons = [file for file in entries(path, folders=False) if file.suffix == ".json"]
     found = [(FOLDERS, path)] * bool(folders) + [(TABLES, tables)] * bool(tables)
