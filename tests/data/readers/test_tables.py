@@ -124,6 +124,41 @@ def test_a_column_with_something_else_among_its_numbers_is_not_left_out(shared_d
         fw.read([path], y="num")
 
 
+def warnings_of(caplog):
+    return [record.getMessage() for record in caplog.records if record.name == "fedwhy"]
+
+
+def test_columns_left_out_are_named_in_one_warning(table, caplog):
+    fw.read(table, client="hospital", y="num")
+    (warning,) = warnings_of(caplog)
+    assert "columns that hold no numbers are left out: city; name" in warning
+    fw.read(table, client="city", y="num", x="age")
+    assert len(warnings_of(caplog)) == 1
+
+
+@pytest.mark.parametrize("value", ["1,234", "1,234.50", "1'234", "12%", "12.5 %", "0,5"])
+def test_numbers_written_for_people_are_not_left_out(tmp_path, value):
+    (tmp_path / "f.csv").write_text(f'who,a,b,y\np,"{value}",1,0\n')
+    with pytest.raises(DataError, match=f"line 2: a holds .{value}.*, which is no number"):
+        fw.read(tmp_path / "f.csv", client="who", y="y")
+
+
+def test_dates_addresses_and_names_are_no_numbers(tmp_path, caplog):
+    (tmp_path / "f.csv").write_text("who,a,b,c,d,y\np,2020-01-02,10.0.0.1,a1,1,0\n")
+    assert fw.read(tmp_path / "f.csv", client="who", y="y").x.tolist() == [[1]]
+    assert "left out: a, b, c;" in warnings_of(caplog)[0]
+
+
+def test_suffixes_may_be_in_capitals_and_unread_files_are_named(tmp_path, caplog):
+    (tmp_path / "north.CSV").write_text("a,y\n1,0\n")
+    (tmp_path / "south.csv.GZ").write_bytes(gzip.compress(b"a,y\n2,0\n"))
+    for number in range(7):
+        (tmp_path / f"{number}.tsv").write_text("a\ty\n")
+    assert fw.read(tmp_path, y="y").ids.tolist() == ["north", "south"]
+    (warning,) = warnings_of(caplog)
+    assert warning.endswith("not read: 0.tsv, 1.tsv, 2.tsv, 3.tsv, 4.tsv and 2 more")
+
+
 def csv(text):
     return lambda folder: (folder / "f.csv").write_bytes(
         text if isinstance(text, bytes) else text.encode()

@@ -6,12 +6,17 @@ from typing import Any, NamedTuple
 
 from fedwhy.data.federated_dataset import FederatedDataset
 from fedwhy.data.readers.columns import MakeExamples
-from fedwhy.data.readers.folders import entries, read_client_folders, table_files
+from fedwhy.data.readers.folders import (
+    entries,
+    read_client_folders,
+    table_files,
+    warn_of_unread,
+)
 from fedwhy.data.readers.hugging_face import read_hugging_face
 from fedwhy.data.readers.leaf import read_leaf
 from fedwhy.data.readers.saved import INDEX, open_saved
 from fedwhy.data.readers.stream import from_stream
-from fedwhy.data.readers.tables import PARQUET, SUFFIXES, read_tables, stem
+from fedwhy.data.readers.tables import PARQUET, is_table, read_tables, stem
 from fedwhy.data.readers.tff import read_hdf5, read_sqlite
 from fedwhy.errors import DataError, ParameterError
 
@@ -143,9 +148,9 @@ def recognise_file(path: Path) -> Reader:
     for magic, reader in MAGIC.items():
         if head.startswith(magic):
             return reader
-    if head.startswith(PARQUET) or path.name.endswith(SUFFIXES):
+    if head.startswith(PARQUET) or is_table(path):
         return TABLES
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         return LEAF
     advice = "decompress it first" if head.startswith(COMPRESSED) else f"expected {EXPECTED}"
     raise DataError(f"{path}: begins with the bytes {head[:8].hex(' ')}; {advice}")
@@ -155,11 +160,13 @@ def recognise_folder(path: Path) -> tuple[Reader, Any]:
     """The reader for a folder, by what it holds."""
     if (path / INDEX).is_file():
         return SAVED, path
-    folders, tables = entries(path, folders=True), table_files(path)
-    jsons = [file for file in entries(path, folders=False) if file.suffix == ".json"]
+    folders, files = entries(path, folders=True), entries(path, folders=False)
+    tables, jsons = table_files(path), [f for f in files if f.suffix.lower() == ".json"]
     found = [(FOLDERS, path)] * bool(folders) + [(TABLES, tables)] * bool(tables)
     found += [(LEAF, jsons)] * bool(jsons)
     if len(found) == 1:
+        if not folders:  # Else their reader knows what it reads.
+            warn_of_unread(path, sorted({*files}.difference(found[0][1])))
         return found[0]
     held = " and ".join(reader.kind for reader, _ in found) or "nothing that can be read"
     raise DataError(

@@ -4,6 +4,7 @@ Arrow is columnar and reads on all cores, is the reference implementation of Par
 Python object for a value: a table of millions of rows goes from the file to NumPy in blocks.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ from fedwhy.data.readers.extras import use
 from fedwhy.data.readers.grouping import columns_by_client, find_clients, group_rows
 from fedwhy.data.readers.stream import from_stream, keep
 from fedwhy.errors import DataError, ParameterError
+
+log = logging.getLogger("fedwhy")
 
 PARQUET = b"PAR1"
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -105,7 +108,10 @@ def take_features(table: Table, names: Sequence[str]) -> np.ndarray:
 
 
 def common_features(tables: Sequence[Table], others: set[str | None]) -> list[str]:
-    """The columns of numbers but `others`, which must be the same in every table."""
+    """The columns of numbers but `others`, which must be the same in every table.
+
+    A warning names the columns that are left out.
+    """
     names = number_columns(tables[0], others)
     for table in tables[1:]:
         differing = set(names) ^ set(number_columns(table, others))
@@ -114,6 +120,15 @@ def common_features(tables: Sequence[Table], others: set[str | None]) -> list[st
                 f"{table.name}: has other columns of numbers than {tables[0].name} (they differ in "
                 f"{', '.join(sorted(differing))}); name the features with x"
             )
+    found = dict.fromkeys(name for table in tables for name in table.columns.column_names)
+    left_out = [name for name in found if name not in {*names, *others}]
+    if left_out:
+        log.warning(
+            "%s: columns that hold no numbers are left out: %s; name the features with x, or "
+            "encode these as numbers",
+            tables[0].name,
+            ", ".join(left_out),
+        )
     return names
 
 
@@ -167,7 +182,7 @@ def read_table(path: Path, client: str | None) -> Table:
     pa = use("pyarrow", "tables", f"reading {path}")
     with path.open("rb") as file:
         parquet = file.read(len(PARQUET)) == PARQUET
-    if not parquet and path.suffix == ".parquet":
+    if not parquet and path.suffix.lower() == ".parquet":
         raise DataError(f"{path}: does not begin as a Parquet file; write it again")
     if parquet:
         from pyarrow.parquet import ParquetFile
@@ -227,6 +242,12 @@ def as_names(x: Features) -> list[str]:
     return names
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file is named as CSV and Parquet files are."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
 def stem(path: Path) -> str:
     """The file's name without .csv, .csv.gz or .parquet."""
-    return path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    name = path.name[:-3] if path.suffix.lower() == ".gz" else path.name
+    return name.rpartition(".")[0] or path.name
