@@ -242,9 +242,9 @@ INK, LABEL = np.ones((1, 28, 28), np.float32), np.array([3])
         (INK.astype(np.uint8), LABEL, "pixels holds uint8 values, expected floats in 0..1"),
         (INK * 255, LABEL, "pixels holds 255.0, expected floats in 0..1"),
         (INK[0], LABEL, r"pixels is \[28, 28\], expected \[n, 28, 28\]"),
-        (INK, np.array([b"a"], "S1"), "label of example 0 is of type .S1; expected whole numbers"),
-        (INK, np.array([1.7]), "label of example 0 is 1.7; expected whole numbers"),
-        (INK, np.array([np.nan]), "label of example 0 is nan; expected whole numbers"),
+        (INK, np.array([b"a"], "S1"), "label of example 0 is of type .S1, expected whole numbers"),
+        (INK, np.array([1.7]), "label of example 0 is 1.7, expected a whole number"),
+        (INK, np.array([np.nan]), "label of example 0 is nan, expected a whole number"),
         (INK, np.float32(3), r"label is \[\], expected \[n\]"),
     ],
 )
@@ -263,7 +263,7 @@ def test_femnist_with_other_labels_is_an_error(publish, label, message):
     leaf = {"users": ["f1"], "num_samples": [1]}
     leaf["user_data"] = {"f1": {"x": [[0.5] * 784], "y": [label]}}
     publish("femnist/train/all_data_0.json", json.dumps(leaf).encode())
-    with pytest.raises(DataError, match=f"train: client 'f1': y of example 0 {message}; expected"):
+    with pytest.raises(DataError, match=f"train: client 'f1': y of example 0 {message}, expected"):
         load("femnist")
 
 

@@ -56,6 +56,26 @@ def test_a_stream_into_a_folder_is_mapped_and_can_be_opened_again(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
+def test_whole_labels_stored_as_floats_are_labels(tmp_path):
+    into = tmp_path / "set"
+    fw.read([("a", (X, Y)), ("b", (X, Y.astype(float)))], classes=3, into=into)
+    assert (fw.read(into).y.dtype, fw.read(into).y.tolist()) == (np.int32, 2 * Y.tolist())
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (Y / 2, "client 'b': y of example 1 is 0.5, expected a whole number; correct it, or"),
+        (Y * np.nan, "client 'b': y of example 0 is nan, expected a whole number"),
+        (np.eye(3)[Y], r"client 'b': y of example 0 is float64\[3\], expected .* use argmax\(-1\)"),
+    ],
+)
+def test_floats_that_are_no_labels_are_refused(y, message):
+    with pytest.raises(DataError, match=message):
+        fw.read({"a": (X, Y), "b": (X, y)}, classes=3)
+    assert fw.read({"b": (X, y)}).y.dtype == np.float64
+
+
 def cut():
     yield from clients(1, 2)
     raise TimeoutError("the database went away")

@@ -79,7 +79,8 @@ def read(
     Several names in `x` are stacked as float32 `[examples, features]`. Instead of `x` and `y`,
     `examples` may turn one client's columns, a dict of NumPy arrays, into its `(x, y)`, as text
     needs, or into None to leave the client out. `name`, `classes` and `task` are those of the
-    dataset; the name is by default that of the file or folder. `into` names a new folder to keep
+    dataset; the name is by default that of the file or folder. With `classes`, whole numbers in y
+    that are stored as floats, as pandas does, become int32. `into` names a new folder to keep
     the dataset in, as `save` does, from where it is mapped into memory; sources that come client by
     client are then never held whole.
 

@@ -23,6 +23,7 @@ from fedwhy.data.readers.columns import MakeExamples, choose, make_examples, mis
 from fedwhy.data.readers.csv_file import line_of, read_csv
 from fedwhy.data.readers.extras import use
 from fedwhy.data.readers.grouping import columns_by_client, find_clients, group_rows
+from fedwhy.data.readers.labels import class_labels
 from fedwhy.data.readers.stream import from_stream, keep
 from fedwhy.errors import DataError, ParameterError
 
@@ -64,8 +65,8 @@ def read_tables(
     Without `client`, each file is a client, with the id in `owners`, or else the file's name. `x`
     are columns of numbers, stacked as float32 `[examples, features]` (by default all but `client`
     and `y`), or one column of lists `[examples, ...]`; `y` is a column of numbers, int32 where they
-    are whole and float32 else. Instead, `examples` makes x and y of a client's columns, among which
-    text comes as object arrays.
+    are whole and float32 else; with `classes`, whole ones stored as floats are int32 too. Instead,
+    `examples` makes x and y of a client's columns, among which text comes as object arrays.
     """
     if client is None and owners is None:
         owners = [stem(file) for file in files]
@@ -74,29 +75,40 @@ def read_tables(
     check_columns(tables, [] if client is None else [client])
     ids, owner = clients_of(tables, client, owners)
     if examples is None:
-        return keep(group_rows(*take_examples(tables, client, x, y), ids, owner, **about), into)
+        parts = take_examples(tables, client, x, y, about["classes"])
+        return keep(group_rows(*parts, ids, owner, **about), into)
     source = tables[0].name if len(files) == 1 else str(files[0].parent)
     clients = columns_by_client(take_columns(tables), ids, owner)
     return from_stream(make_examples(clients, choose(x, y, examples), source), into=into, **about)
 
 
 def take_examples(
-    tables: Sequence[Table], client: str | None, x: Features | None, y: str | None
+    tables: Sequence[Table],
+    client: str | None,
+    x: Features | None,
+    y: str | None,
+    classes: int | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features and targets of all rows."""
-    targets = take_targets(tables, y)
+    targets = take_targets(tables, y, classes)
     names = common_features(tables, {client, y}) if x is None else as_names(x)
     check_columns(tables, names)
     return join(tables, "x", [take_features(table, names) for table in tables]), targets
 
 
-def take_targets(tables: Sequence[Table], y: str | None) -> np.ndarray:
-    """The column `y` of all tables."""
+def take_targets(tables: Sequence[Table], y: str | None, classes: int | None) -> np.ndarray:
+    """The column `y` of all tables, of whole numbers where `classes` are told."""
     if y is None:
         names = ", ".join(tables[0].columns.column_names)
         raise ParameterError("y", f"name the column to learn; {tables[0].name} has {names}")
     check_columns(tables, [y])
-    return join(tables, "y", [narrow_numbers(t.columns[y], y, t.place) for t in tables])
+    return join(tables, "y", [take_labels(table, y, classes) for table in tables])
+
+
+def take_labels(table: Table, y: str, classes: int | None) -> np.ndarray:
+    """The column `y` of one table."""
+    values = narrow_numbers(table.columns[y], y, table.place)
+    return class_labels(values, classes, lambda row: f"{table.place(row)}: {y}")
 
 
 def take_features(table: Table, names: Sequence[str]) -> np.ndarray:

@@ -16,6 +16,8 @@ from fedwhy.data.sources.images import fractions
 from fedwhy.data.sources.source import Source
 from fedwhy.errors import DataError
 
+AGAIN = "fetch or make the file again"
+
 TFF = "https://storage.googleapis.com/tff-datasets-public"
 EMNIST = File(
     "emnist/fed_emnist.tar.bz2",
@@ -107,9 +109,10 @@ def grey(
 def labels(path: Path, client: str, columns: dict[str, np.ndarray], name: str) -> np.ndarray:
     """A client's labels int32 `[n]`."""
     values = column(path, client, columns, name, ())
-    return to_labels(values, lambda row: f"{path}: client {client!r}: {name} of example {row}")
+    place = f"{path}: client {client!r}: {name} of example"
+    return to_labels(values, lambda row: f"{place} {row}", AGAIN)
 
 
 def wrong(path: Path, client: str, name: str, fault: str) -> DataError:
     """The error for a field of a client that is not as its publisher has it."""
-    return DataError(f"{path}: client {client!r}: {name} {fault}; fetch or make the file again")
+    return DataError(f"{path}: client {client!r}: {name} {fault}; {AGAIN}")
