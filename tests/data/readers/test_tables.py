@@ -304,6 +304,10 @@ def test_a_file_name_that_comes_twice_is_refused(tmp_path):
     [
         ({}, "y: name the column to learn; "),
         ({"y": "y", "x": []}, "x: expected the names of columns, given []"),
+        ({"y": "y", "x": 3}, "x: expected the names of columns, given 3"),
+        ({"y": "y", "x": ["a", "a"]}, "x: names 'a' twice; name each column once"),
+        ({"y": "y", "x": ["a", "y"]}, "x: names 'y', which is also y; leave it out"),
+        ({"y": "y", "x": ["a", "who"]}, "x: names 'who', which is also client; leave it out"),
         ({"y": "y", "examples": len}, "examples: give either examples, or x and y"),
         ({"y": "y", "split": "train"}, "split: does not apply to CSV and Parquet files"),
     ],

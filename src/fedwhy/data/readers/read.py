@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedwhy.data.federated_dataset import FederatedDataset
-from fedwhy.data.readers.columns import MakeExamples
+from fedwhy.data.readers.columns import MakeExamples, check_apart
 from fedwhy.data.readers.folders import (
     entries,
     read_client_folders,
@@ -102,6 +102,8 @@ def read(
     for option, value in options.items():
         if value is not None and option not in reader.options:
             raise ParameterError(option, f"does not apply to {reader.kind}; leave it out")
+    if x is not None:
+        check_apart(x, client, y)
     options |= {"name": default_name(source) if name is None else name, "task": task}
     try:
         return reader.read(found, **{option: options[option] for option in reader.options})
@@ -177,7 +179,12 @@ def recognise_folder(path: Path) -> tuple[Reader, Any]:
 
 
 def recognise_list(paths: list[Path]) -> tuple[Reader, list[Path]]:
-    """The reader for a list of files."""
+    """The reader for a list of files, which must differ."""
+    known: set[Path] = set()
+    for path in paths:
+        if path.resolve() in known:
+            raise ParameterError("source", f"names the file {path} twice; name each file once")
+        known.add(path.resolve())
     readers = [recognise_file(path) for path in paths]
     for path, reader in zip(paths, readers, strict=True):
         if reader not in (TABLES, LEAF) or reader != readers[0]:

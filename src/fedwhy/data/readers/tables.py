@@ -19,7 +19,13 @@ from fedwhy.data.readers.arrow import (
     stack_features,
     text_error,
 )
-from fedwhy.data.readers.columns import MakeExamples, choose, make_examples, missing_column
+from fedwhy.data.readers.columns import (
+    MakeExamples,
+    as_names,
+    choose,
+    make_examples,
+    missing_column,
+)
 from fedwhy.data.readers.csv_file import line_of, read_csv
 from fedwhy.data.readers.extras import use
 from fedwhy.data.readers.grouping import columns_by_client, find_clients, group_rows
@@ -244,14 +250,6 @@ def join(tables: Sequence[Table], field: str, parts: list[np.ndarray]) -> np.nda
                 f"{tables[0].name} it is {parts[0].dtype}{list(parts[0].shape[1:])}"
             )
     return np.concatenate(parts)
-
-
-def as_names(x: Features) -> list[str]:
-    """The columns of features as a list."""
-    names = [x] if isinstance(x, str) else list(x)
-    if not names or not all(isinstance(name, str) for name in names):
-        raise ParameterError("x", f"expected the names of columns, given {x!r}")
-    return names
 
 
 def is_table(path: Path) -> bool:
