@@ -232,7 +232,10 @@ WRONG = {
     "latin-1 names": (csv(b"who,a,y,\xe9\np,1,0,1\n"), "f.csv, line 1: is not UTF-8"),
     "utf-16": (csv((HEAD + "p,1,0\n").encode("utf-16")), "f.csv, line 1: is not UTF-8"),
     "after lines": (csv('who,a,y,s\n\np,1,0,"u\nv"\n\np,,0,w\n'), "f.csv, line 6: a is missing"),
-    "gzip": (csv(gzip.compress(b"who,a,y\np,1,0\n" * 99)[:-20]), "f.csv: cannot be read as CSV ("),
+    "gzip": (
+        csv(gzip.compress(b"who,a,y\np,1,0\n" * 99)[:-20]),
+        "f.csv: cannot be decompressed (Comp",
+    ),
     "parquet cut": (damaged(lambda b: b[:-100]), "f.parquet: cannot be read as Parquet ("),
     "parquet footer": (
         damaged(lambda b: b[:-30] + b"\xff" * 22 + b[-8:]),
@@ -280,6 +283,18 @@ def test_wrong_file_is_refused_by_place(fault, tmp_path):
         fw.read(tmp_path, client="who", x="a" if "list" in fault else ["a"], y="y")
     assert message in str(error.value)
     assert str(error.value).startswith((str(tmp_path), "who is text"))
+
+
+def test_a_flipped_bit_is_blamed_on_the_compression(tmp_path):
+    rows = "".join(f"p,{number},0\n" for number in range(40))
+    packed = gzip.compress((HEAD + rows).encode())
+    padding = len(packed) - 9  # Before the checksum and the length, of 4 bytes each.
+    for at in {*range(10, len(packed))} - {padding}:  # After the header, which is not checked.
+        damaged = bytearray(packed)
+        damaged[at] ^= 16
+        (tmp_path / "f.csv.gz").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"f.csv.gz: cannot be decompressed \("):
+            fw.read(tmp_path / "f.csv.gz", client="who", y="y")
 
 
 def test_columns_of_numbers_that_differ_between_files_are_refused(tmp_path):
