@@ -65,6 +65,12 @@ def test_a_file_named_twice_is_refused(tmp_path):
         fw.read([tmp_path / "a.csv", again], client="u", y="y")
 
 
+@pytest.mark.parametrize("source", [[], ()])
+def test_an_empty_list_is_refused(source):
+    with pytest.raises(ParameterError, match="source: expected at least one file or client, given"):
+        fw.read(source)
+
+
 @pytest.mark.parametrize("source", [3, None, object()])
 def test_what_holds_no_clients_is_refused(source):
     with pytest.raises(FedwhyError, match="source: expected a file, a folder, or an iterable"):

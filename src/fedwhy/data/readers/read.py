@@ -122,6 +122,8 @@ def recognise(source: Any) -> tuple[Reader, Any]:
         return HUGGING_FACE, source
     if isinstance(source, list | tuple) and any(isinstance(s, str | Path) for s in source):
         return recognise_list([Path(path) for path in source])
+    if isinstance(source, list | tuple) and not source:
+        raise ParameterError("source", f"expected at least one file or client, given {source!r}")
     if isinstance(source, Mapping):
         return STREAM, source.items()
     if isinstance(source, Iterable):
