@@ -126,13 +126,12 @@ def test_a_column_with_something_else_among_its_numbers_is_not_left_out(shared_d
 
 def test_whole_labels_stored_as_floats_are_labels(tmp_path):
     (tmp_path / "f.csv").write_text("who,a,y\np,1,0.0\np,2,1.0\n")
-    options = {"client": "who", "y": "y"}
-    y = fw.read(tmp_path / "f.csv", classes=2, **options).y
+    y = fw.read(tmp_path / "f.csv", client="who", y="y", classes=2).y
     assert (y.dtype, y.tolist()) == (np.int32, [0, 1])
-    assert fw.read(tmp_path / "f.csv", **options).y.dtype == np.float32
+    assert fw.read(tmp_path / "f.csv", client="who", y="y").y.dtype == np.float32
     (tmp_path / "f.csv").write_text("who,a,y\np,1,0.0\np,2,0.5\n")
     with pytest.raises(DataError, match="line 3: y is 0.5, expected a whole number; correct it, o"):
-        fw.read(tmp_path / "f.csv", classes=2, **options)
+        fw.read(tmp_path / "f.csv", client="who", y="y", classes=2)
 
 
 def warnings_of(caplog):

@@ -171,7 +171,7 @@ def recognise_folder(path: Path) -> tuple[Reader, Any]:
     found += [(LEAF, jsons)] * bool(jsons)
     if len(found) == 1:
         if not folders:  # Else their reader knows what it reads.
-            warn_of_unread(path, sorted({*files}.difference(found[0][1])))
+            warn_of_unread(path, sorted({*files} - {*tables, *jsons}))
         return found[0]
     held = " and ".join(reader.kind for reader, _ in found) or "nothing that can be read"
     raise DataError(
