@@ -233,6 +233,40 @@ def test_femnist_is_leaf_s(publish):
     assert source.test.client("f1").y.tolist() == [3, 61]
 
 
+INK, LABEL = np.ones((1, 28, 28), np.float32), np.array([3])
+
+
+@pytest.mark.parametrize(
+    ("pixels", "label", "message"),
+    [
+        (INK.astype(np.uint8), LABEL, "pixels holds uint8 values, expected floats in 0..1"),
+        (INK * 255, LABEL, "pixels holds 255.0, expected floats in 0..1"),
+        (INK[0], LABEL, r"pixels is \[28, 28\], expected \[n, 28, 28\]"),
+        (INK, np.array([b"a"], "S1"), "label of example 0 is of type .S1, expected whole numbers"),
+        (INK, np.array([1.7]), "label of example 0 is 1.7, expected a whole number"),
+        (INK, np.array([np.nan]), "label of example 0 is nan, expected a whole number"),
+        (INK, np.float32(3), r"label is \[\], expected \[n\]"),
+    ],
+)
+def test_writer_with_other_values_is_an_error(publish, monkeypatch, pixels, label, message):
+    members = {"fed_emnist_train.h5": tff({"a": {"pixels": pixels, "label": label}})}
+    monkeypatch.setattr(writers, "EMNIST", publish("emnist/fed.tar.bz2", tar("bz2", members)))
+    with pytest.raises(DataError, match=f"fed_emnist_train.h5: client 'a': {message}"):
+        load("emnist", by="writer")
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [("a", "is of type object"), (None, "is of type object"), (1.5, "is 1.5")],
+)
+def test_femnist_with_other_labels_is_an_error(publish, label, message):
+    leaf = {"users": ["f1"], "num_samples": [1]}
+    leaf["user_data"] = {"f1": {"x": [[0.5] * 784], "y": [label]}}
+    publish("femnist/train/all_data_0.json", json.dumps(leaf).encode())
+    with pytest.raises(DataError, match=f"train: client 'f1': y of example 0 {message}, expected"):
+        load("femnist")
+
+
 def test_femnist_says_how_its_files_are_made(publish):
     with pytest.raises(DataError, match=r"no femnist/train/\*.json in .*own or .*preprocess.sh"):
         load("femnist")
@@ -246,6 +280,21 @@ def test_shakespeare_has_tff_s_roles(real):
     # Every snippet begins a sequence of its own.
     assert starts == (16_068, 2_356)
     check_values(source.train)
+
+
+@pytest.mark.parametrize(
+    ("snippets", "message"),
+    [
+        (np.array([], object).astype(h5py.string_dtype()), "has an empty list of snippets"),
+        (np.array([1, 2]), r": snippets are no list of texts, but array\(\[1, 2"),
+        (b"to be", ": snippets are no list of texts, but b'to be'"),
+    ],
+)
+def test_role_without_texts_is_an_error(publish, monkeypatch, snippets, message):
+    content = tff({"HAMLET": {"snippets": snippets}})
+    monkeypatch.setitem(shakespeare.UNPACKED, "train", publish("set/plays.h5", content))
+    with pytest.raises(DataError, match=f"plays.h5: client 'HAMLET' ?{message}"):
+        load("shakespeare")
 
 
 def test_characters_follow_one_another_and_are_padded():

@@ -37,6 +37,14 @@ def test_arrays_are_joined(tmp_path):
     assert data.y.tolist() == [2, 1, 0, 0, 1, 2]
 
 
+def test_other_files_beside_arrays_are_named(tmp_path, caplog):
+    write_arrays(tmp_path / "a")
+    (tmp_path / "a" / "z.npy").write_bytes(b"")
+    (tmp_path / "note").write_text("")
+    fw.read(tmp_path)
+    assert caplog.messages == [f"{tmp_path}: files that are not read: note, a/z.npy"]
+
+
 def test_tables_are_joined(tmp_path):
     for name in ("a/1.csv", "a/2.csv", "b/1.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -46,14 +54,18 @@ def test_tables_are_joined(tmp_path):
     assert data.x.tolist() == [[1, 7], [2, 7], [1, 7]]
 
 
-def test_images_have_the_class_of_their_folder(tmp_path):
+def test_images_have_the_class_of_their_folder(tmp_path, caplog):
     write_image(tmp_path / "ann" / "dog" / "1.png", grey(1))
     write_image(tmp_path / "ann" / "cat" / "9.PNG", grey(2))
     write_image(tmp_path / "ann" / "cat" / "8.png", grey(3))
     write_image(tmp_path / "bob" / "dog" / "7.png", grey(4))
     (tmp_path / "ann" / "dog" / "notes.txt").write_text("no image")
     (tmp_path / "bob" / "eel").mkdir()
+    write_image(tmp_path / "bob" / "stray.png", grey(5))
     data = fw.read(tmp_path)
+    assert caplog.messages == [
+        f"{tmp_path}: files that are not read: ann/dog/notes.txt, bob/stray.png"
+    ]
     assert data.ids.tolist() == ["ann", "bob"]
     assert data.x[:, 0, 0, 0].tolist() == [3, 2, 1, 4]
     assert (data.x.shape, data.x.dtype) == ((4, 2, 3, 1), np.uint8)

@@ -100,6 +100,16 @@ WRONG = {
     "ragged": (leaf({"a": ANN | {"x": [[1], [1, 2]]}}), "values such as [1]; make numbers of them"),
     "no examples": (leaf({"a": {"x": [], "y": []}}), "client 'a' holds no examples"),
     "shapes": (leaf({"a": ANN, "b": BOB | {"x": [[1.0]]}}), "client 'b': x is float32[1] an exam"),
+    "large": (
+        leaf({"a": ANN | {"x": [[0, 1], [0, 1e39]]}}),
+        "user 'a', example 1: x holds 1e+39, which is no finite float32 number",
+    ),
+    "too large": (
+        json.dumps(leaf({"a": ANN})).replace("1.5", "1e999"),
+        "user 'a', example 0: x holds inf, which is no finite",
+    ),
+    "nan": (leaf({"a": ANN | {"x": [[0, np.nan]] * 2}}), "NaN is no number of JSON; repair it"),
+    "infinity": (leaf({"a": ANN | {"y": [0, -np.inf]}}), "-Infinity is no number of JSON"),
     "no one": (leaf({}), "has no clients; give at least one"),
 }
 
@@ -119,6 +129,11 @@ def test_text_in_another_encoding_is_refused(tmp_path):
     path.write_bytes(json.dumps(leaf({"\xe9": ANN}), ensure_ascii=False).encode("latin-1"))
     with pytest.raises(DataError, match="codec can't decode byte 0xe9"):
         fw.read(path)
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path):
+    (tmp_path / "f.json").write_text(json.dumps(leaf({"ann": ANN})), encoding="utf-8-sig")
+    assert fw.read(tmp_path / "f.json").ids.tolist() == ["ann"]
 
 
 def test_a_user_in_two_files_is_refused(tmp_path):

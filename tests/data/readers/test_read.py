@@ -4,7 +4,7 @@ import pytest
 
 import fedwhy as fw
 from fedwhy.data.readers.extras import use
-from fedwhy.errors import DataError, FedwhyError
+from fedwhy.errors import DataError, FedwhyError, ParameterError
 
 
 def write(content, name="f.bin"):
@@ -56,6 +56,19 @@ def test_a_list_holds_files_of_one_kind(tmp_path):
     (tmp_path / "b.json").write_text("{}")
     with pytest.raises(DataError, match="b.json: a list may hold only CSV and Par"):
         fw.read([tmp_path / "a.csv", str(tmp_path / "b.json")], y="y")
+
+
+def test_a_file_named_twice_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("u,x,y\n1,2,0\n")
+    again = tmp_path / ".." / tmp_path.name / "a.csv"
+    with pytest.raises(ParameterError, match="source: names the file .*a.csv twice; name each"):
+        fw.read([tmp_path / "a.csv", again], client="u", y="y")
+
+
+@pytest.mark.parametrize("source", [[], ()])
+def test_an_empty_list_is_refused(source):
+    with pytest.raises(ParameterError, match="source: expected at least one file or client, given"):
+        fw.read(source)
 
 
 @pytest.mark.parametrize("source", [3, None, object()])

@@ -56,6 +56,26 @@ def test_a_stream_into_a_folder_is_mapped_and_can_be_opened_again(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
+def test_whole_labels_stored_as_floats_are_labels(tmp_path):
+    into = tmp_path / "set"
+    fw.read([("a", (X, Y)), ("b", (X, Y.astype(float)))], classes=3, into=into)
+    assert (fw.read(into).y.dtype, fw.read(into).y.tolist()) == (np.int32, 2 * Y.tolist())
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (Y / 2, "client 'b': y of example 1 is 0.5, expected a whole number; correct it, or"),
+        (Y * np.nan, "client 'b': y of example 0 is nan, expected a whole number"),
+        (np.eye(3)[Y], r"client 'b': y of example 0 is float64\[3\], expected .* use argmax\(-1\)"),
+    ],
+)
+def test_floats_that_are_no_labels_are_refused(y, message):
+    with pytest.raises(DataError, match=message):
+        fw.read({"a": (X, Y), "b": (X, y)}, classes=3)
+    assert fw.read({"b": (X, y)}).y.dtype == np.float64
+
+
 def cut():
     yield from clients(1, 2)
     raise TimeoutError("the database went away")
@@ -67,14 +87,36 @@ def test_a_stream_that_is_cut_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_not_opened_and_makes_room(tmp_path):
-    partial = tmp_path / "set.partial"
-    partial.mkdir()
-    (partial / "y.npy").write_bytes(b"half")
-    with pytest.raises(DataError, match="set.partial: was not written to its end"):
-        fw.read(partial)
-    fw.read(clients(1), into=tmp_path / "set")
-    assert not partial.exists()
+def test_what_a_killed_process_left_is_not_opened(tmp_path):
+    (tmp_path / ".set-1" / "set").mkdir(parents=True)
+    (tmp_path / ".set-1" / "set" / "y.npy").write_bytes(b"half")
+    with pytest.raises(DataError, match="set: holds nothing that can be read"):
+        fw.read(tmp_path / ".set-1" / "set")
+
+
+def test_writing_removes_no_folder_but_its_own(tmp_path):
+    (tmp_path / "set.partial").mkdir()
+    (tmp_path / "set.partial" / "mine").write_text("mine")
+    fw.read(clients(1, 2), into=tmp_path / "set")
+    assert (tmp_path / "set.partial" / "mine").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_of_two_streams_into_one_folder_the_first_stays(tmp_path):
+    def slower():
+        yield from clients(1, 2)
+        fw.read(clients(3), into=tmp_path / "set")
+
+    with pytest.raises(DataError, match="set exists already"):
+        fw.read(slower(), into=tmp_path / "set")
+    assert fw.read(tmp_path / "set").sizes.tolist() == [3]
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+def test_a_folder_inside_a_file_is_refused(tmp_path):
+    (tmp_path / "heart.csv").write_text("a,b\n")
+    with pytest.raises(DataError, match=r"heart.csv/x: cannot be written \("):
+        fw.read(clients(1), into=tmp_path / "heart.csv" / "x")
 
 
 def test_memory_does_not_grow_with_a_stream_into_a_folder(tmp_path):

@@ -124,6 +124,51 @@ def test_a_column_with_something_else_among_its_numbers_is_not_left_out(shared_d
         fw.read([path], y="num")
 
 
+def test_whole_labels_stored_as_floats_are_labels(tmp_path):
+    (tmp_path / "f.csv").write_text("who,a,y\np,1,0.0\np,2,1.0\n")
+    y = fw.read(tmp_path / "f.csv", client="who", y="y", classes=2).y
+    assert (y.dtype, y.tolist()) == (np.int32, [0, 1])
+    assert fw.read(tmp_path / "f.csv", client="who", y="y").y.dtype == np.float32
+    (tmp_path / "f.csv").write_text("who,a,y\np,1,0.0\np,2,0.5\n")
+    with pytest.raises(DataError, match="line 3: y is 0.5, expected a whole number; correct it, o"):
+        fw.read(tmp_path / "f.csv", client="who", y="y", classes=2)
+
+
+def warnings_of(caplog):
+    return [record.getMessage() for record in caplog.records if record.name == "fedwhy"]
+
+
+def test_columns_left_out_are_named_in_one_warning(table, caplog):
+    fw.read(table, client="hospital", y="num")
+    (warning,) = warnings_of(caplog)
+    assert "columns that hold no numbers are left out: city; name" in warning
+    fw.read(table, client="city", y="num", x="age")
+    assert len(warnings_of(caplog)) == 1
+
+
+@pytest.mark.parametrize("value", ["1,234", "1,234.50", "1'234", "12%", "12.5 %", "0,5"])
+def test_numbers_written_for_people_are_not_left_out(tmp_path, value):
+    (tmp_path / "f.csv").write_text(f'who,a,b,y\np,"{value}",1,0\n')
+    with pytest.raises(DataError, match=f"line 2: a holds .{value}.*, which is no number"):
+        fw.read(tmp_path / "f.csv", client="who", y="y")
+
+
+def test_dates_addresses_and_names_are_no_numbers(tmp_path, caplog):
+    (tmp_path / "f.csv").write_text("who,a,b,c,d,y\np,2020-01-02,10.0.0.1,a1,1,0\n")
+    assert fw.read(tmp_path / "f.csv", client="who", y="y").x.tolist() == [[1]]
+    assert "left out: a, b, c;" in warnings_of(caplog)[0]
+
+
+def test_suffixes_may_be_in_capitals_and_unread_files_are_named(tmp_path, caplog):
+    (tmp_path / "north.CSV").write_text("a,y\n1,0\n")
+    (tmp_path / "south.csv.GZ").write_bytes(gzip.compress(b"a,y\n2,0\n"))
+    for number in range(7):
+        (tmp_path / f"{number}.tsv").write_text("a\ty\n")
+    assert fw.read(tmp_path, y="y").ids.tolist() == ["north", "south"]
+    (warning,) = warnings_of(caplog)
+    assert warning.endswith("not read: 0.tsv, 1.tsv, 2.tsv, 3.tsv, 4.tsv and 2 more")
+
+
 def csv(text):
     return lambda folder: (folder / "f.csv").write_bytes(
         text if isinstance(text, bytes) else text.encode()
@@ -186,7 +231,10 @@ WRONG = {
     "latin-1 names": (csv(b"who,a,y,\xe9\np,1,0,1\n"), "f.csv, line 1: is not UTF-8"),
     "utf-16": (csv((HEAD + "p,1,0\n").encode("utf-16")), "f.csv, line 1: is not UTF-8"),
     "after lines": (csv('who,a,y,s\n\np,1,0,"u\nv"\n\np,,0,w\n'), "f.csv, line 6: a is missing"),
-    "gzip": (csv(gzip.compress(b"who,a,y\np,1,0\n" * 99)[:-20]), "f.csv: cannot be read as CSV ("),
+    "gzip": (
+        csv(gzip.compress(b"who,a,y\np,1,0\n" * 99)[:-20]),
+        "f.csv: cannot be decompressed (Comp",
+    ),
     "parquet cut": (damaged(lambda b: b[:-100]), "f.parquet: cannot be read as Parquet ("),
     "parquet footer": (
         damaged(lambda b: b[:-30] + b"\xff" * 22 + b[-8:]),
@@ -236,6 +284,18 @@ def test_wrong_file_is_refused_by_place(fault, tmp_path):
     assert str(error.value).startswith((str(tmp_path), "who is text"))
 
 
+def test_a_flipped_bit_is_blamed_on_the_compression(tmp_path):
+    rows = "".join(f"p,{number},0\n" for number in range(40))
+    packed = gzip.compress((HEAD + rows).encode())
+    padding = len(packed) - 9  # Before the checksum and the length, of 4 bytes each.
+    for at in {*range(10, len(packed))} - {padding}:  # After the header, which is not checked.
+        damaged = bytearray(packed)
+        damaged[at] ^= 16
+        (tmp_path / "f.csv.gz").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"f.csv.gz: cannot be decompressed \("):
+            fw.read(tmp_path / "f.csv.gz", client="who", y="y")
+
+
 def test_columns_of_numbers_that_differ_between_files_are_refused(tmp_path):
     two("a,b,y\n1,2,0\n", "a,y\n1,0\n")(tmp_path)
     with pytest.raises(
@@ -258,6 +318,10 @@ def test_a_file_name_that_comes_twice_is_refused(tmp_path):
     [
         ({}, "y: name the column to learn; "),
         ({"y": "y", "x": []}, "x: expected the names of columns, given []"),
+        ({"y": "y", "x": 3}, "x: expected the names of columns, given 3"),
+        ({"y": "y", "x": ["a", "a"]}, "x: names 'a' twice; name each column once"),
+        ({"y": "y", "x": ["a", "y"]}, "x: names 'y', which is also y; leave it out"),
+        ({"y": "y", "x": ["a", "who"]}, "x: names 'who', which is also client; leave it out"),
         ({"y": "y", "examples": len}, "examples: give either examples, or x and y"),
         ({"y": "y", "split": "train"}, "split: does not apply to CSV and Parquet files"),
     ],

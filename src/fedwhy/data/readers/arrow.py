@@ -12,6 +12,8 @@ Column = Any  # pyarrow.ChunkedArray, of a library that need not be installed.
 Place = Callable[[int], str]  # names a row, counted from 0, in a message
 
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
+# As people write them: 1,234.5 or 1'234 or 0,5 or 12 %.
+WRITTEN = r"^\s*[-+]?(\d+([.,]\d+)?|\d{1,3}([,']\d{3})+(\.\d+)?)\s*%?\s*$"
 
 
 def compute() -> Any:
@@ -41,7 +43,7 @@ def looks_like_numbers(column: Column) -> bool:
 
     if not (types.is_string(column.type) or types.is_large_string(column.type)):
         return False
-    found = compute().match_substring_regex(column.cast(large_string()), NUMBER)
+    found = compute().match_substring_regex(column.cast(large_string()), f"{NUMBER}|{WRITTEN}")
     return bool(compute().any(found).as_py())
 
 

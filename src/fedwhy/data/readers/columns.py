@@ -39,6 +39,29 @@ def choose(x: str | Sequence[str] | None, y: str | None, examples: MakeExamples 
     return chosen
 
 
+def as_names(x: str | Sequence[str]) -> list[str]:
+    """The columns of features as a list, which must differ."""
+    names = [x] if isinstance(x, str) else list(x) if isinstance(x, Iterable) else []
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ParameterError("x", f"expected the names of columns, given {x!r}")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ParameterError("x", f"names {twice!r} twice; name each column once")
+    return names
+
+
+def check_apart(x: str | Sequence[str], client: str | None, y: str | None) -> None:
+    """Raises `ParameterError` where a column of features is also that of clients or targets.
+
+    A single column may be its own target, as for an autoencoder.
+    """
+    for option, name in (("client", client), ("y", y)):
+        if name in as_names(x) and not (option == "y" and x == name):
+            raise ParameterError(
+                "x", f"names {name!r}, which is also {option}; leave it out of the features"
+            )
+
+
 def make_examples(
     clients: Iterable[tuple[str, dict[str, np.ndarray]]], chooser: Chooser, source: Any
 ) -> Iterator[tuple[str, Examples]]:

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ def read_csv(path: Path, text: str | None) -> Any:
 def explain(path: Path, error: Exception) -> DataError:
     """What is wrong with a file that Arrow cannot read."""
     try:
+        read_to_end(path)  # Damage may look like text of any kind, and shows in the checksum.
+    except (OSError, EOFError, zlib.error) as damage:
+        return DataError(f"{path}: cannot be decompressed ({damage}); fetch the file again")
+    try:
         for line, values, expected in ragged_rows(path):
             return DataError(
                 f"{path}, line {line}: has {values} values, the first line has {expected}; "
@@ -47,11 +52,19 @@ def explain(path: Path, error: Exception) -> DataError:
             )
     except UnicodeDecodeError:
         return not_utf8(path)
-    except (OSError, EOFError, csv.Error):
+    except csv.Error:
         pass  # What Arrow says of it is as good.
     if path.stat().st_size == 0:
         return DataError(f"{path}: is empty; expected a line of column names and lines of values")
     return DataError(f"{path}: cannot be read as CSV ({error})")
+
+
+def read_to_end(path: Path) -> None:
+    """Raises what `gzip` does for a compressed file that is damaged."""
+    if is_gzip(path):
+        with gzip.open(path) as file:
+            while file.read(1 << 20):
+                pass
 
 
 def ragged_rows(path: Path) -> Iterator[tuple[int, int, int]]:

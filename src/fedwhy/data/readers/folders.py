@@ -5,6 +5,7 @@ ROOT/CLIENT/*.csv or *.parquet      tables
 ROOT/CLIENT/CLASS/*.png or *.jpg    images, in a folder for every class
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from fedwhy.data.federated_dataset import FederatedDataset
-from fedwhy.data.readers import images, tables
+from fedwhy.data.readers import images
 from fedwhy.data.readers.columns import MakeExamples
 from fedwhy.data.readers.npy import open_npy
 from fedwhy.data.readers.stream import from_stream
-from fedwhy.data.readers.tables import read_tables
+from fedwhy.data.readers.tables import is_table, read_tables
 from fedwhy.errors import DataError, ParameterError
+
+log = logging.getLogger("fedwhy")
 
 ARRAYS = ("x.npy", "y.npy")
 EXPECTED = "x.npy and y.npy, .csv or .parquet files, or folders of .png or .jpg images"
@@ -44,6 +47,7 @@ def read_client_folders(
     for folder, kind in zip(folders, kinds, strict=True):
         if kind != kinds[0]:
             raise DataError(f"{folder}: holds {kind}, {folders[0]} {kinds[0]}; build all alike")
+    warn_of_unread(root, unread_files(root, folders, kinds[0]))
     if kinds[0] == "tables":
         files = [(file, f.name) for f in folders for file in table_files(f)]
         paths, owners = zip(*files, strict=True)
@@ -89,7 +93,7 @@ def image_clients(
             (file, classes[by_class.name])
             for by_class in entries(folder, folders=True)
             for file in entries(by_class, folders=False)
-            if file.name.lower().endswith(images.SUFFIXES)
+            if is_image(file)
         ]
         if not files:
             raise DataError(f"{folder}: its class folders hold no .png or .jpg images")
@@ -109,7 +113,30 @@ def class_numbers(folders: list[Path]) -> tuple[dict[str, int], int]:
 
 def table_files(folder: Path) -> list[Path]:
     """The CSV and Parquet files in a folder."""
-    return [f for f in entries(folder, folders=False) if f.name.endswith(tables.SUFFIXES)]
+    return [file for file in entries(folder, folders=False) if is_table(file)]
+
+
+def unread_files(root: Path, folders: Sequence[Path], kind: str) -> list[Path]:
+    """The files in `root`, the clients' `folders` and those of classes that are not of a kind."""
+    within, read = list(folders), {"arrays": lambda f: f.name in ARRAYS, "tables": is_table}
+    if kind == "images":
+        within = [c for folder in folders for c in (folder, *entries(folder, folders=True))]
+        read[kind] = lambda f: is_image(f) and f.parent.parent != root
+    files = (file for folder in within for file in entries(folder, folders=False))
+    return entries(root, folders=False) + [file for file in files if not read[kind](file)]
+
+
+def warn_of_unread(root: Path, files: Sequence[Path]) -> None:
+    """Warns of `files` in `root` that are not read, naming up to five."""
+    if files:
+        names = [str(file.relative_to(root)) for file in files[:5]]
+        more = f" and {len(files) - 5} more" if len(files) > 5 else ""
+        log.warning("%s: files that are not read: %s%s", root, ", ".join(names), more)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is named as images are."""
+    return path.name.lower().endswith(images.SUFFIXES)
 
 
 def entries(folder: Path, folders: bool) -> list[Path]:

@@ -61,9 +61,9 @@ def read_hugging_face(
     if y in kinds and about["classes"] is None and isinstance(kinds[y], datasets.ClassLabel):
         about["classes"] = kinds[y].num_classes
     if isinstance(x, str) and x in images:
-        parts = decode(table, x), take_targets([table], y)
+        parts = decode(table, x), take_targets([table], y, about["classes"])
     else:
-        parts = take_examples([table], client, x, y)
+        parts = take_examples([table], client, x, y, about["classes"])
     return keep(group_rows(*parts, ids, owner, **about), into)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fedwhy.data.federated_dataset import FederatedDataset
+from fedwhy.data.readers.arrow import check_finite
 from fedwhy.data.readers.columns import MakeExamples, choose, make_examples
 from fedwhy.data.readers.stream import from_stream
 from fedwhy.errors import DataError
@@ -43,15 +44,17 @@ def leaf_clients(paths: Iterable[str | Path]) -> Iterator[tuple[str, dict[str, n
             if user in seen:
                 raise DataError(f"{path}: user {user!r} is also in {seen[user]}; give each once")
             seen[user] = path
-            columns = data.pop(user)  # Freed as soon as they are arrays.
-            yield user, {field: to_column(field, columns[field]) for field in ("x", "y")}
+            columns, place = data.pop(user), f"{path}, user {user!r}"  # Freed when made arrays.
+            yield user, {f: to_column(f, columns[f], place) for f in ("x", "y")}
 
 
 def read_file(path: Path) -> tuple[list[str], dict[str, Any]]:
     """`users` and `user_data` of one file, checked against each other."""
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text, object_pairs_hook=without_duplicates)
+        text = path.read_text(encoding="utf-8-sig")  # With or without a byte order mark.
+        content = json.loads(
+            text, object_pairs_hook=without_duplicates, parse_constant=refuse_constant
+        )
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: is no readable JSON file ({error})") from error
     kinds = {"users": list, "num_samples": list, "user_data": dict}
@@ -98,10 +101,16 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def to_column(field: str, values: list[Any]) -> np.ndarray:
+def refuse_constant(name: str) -> None:
+    """Raises for NaN and infinities, which Python would read though JSON has none."""
+    raise ValueError(f"{name} is no number of JSON; repair it, or leave the example out")
+
+
+def to_column(field: str, values: list[Any], place: str) -> np.ndarray:
     """A list of a JSON file as an array: numbers `[examples, ...]`, or else objects `[examples]`.
 
-    Numbers are float32; those of `y` are int32 where all are whole and fit.
+    Numbers are float32; those of `y` are int32 where all are whole and fit. Raises `DataError`
+    for one that float32 cannot hold.
     """
     leaves = np.array(values, object)
     kinds = set(map(type, leaves.flat))
@@ -112,7 +121,9 @@ def to_column(field: str, values: list[Any]) -> np.ndarray:
             return narrow if (narrow == whole).all() else whole
         if kinds <= {int, float, bool}:
             with np.errstate(over="ignore"):
-                return leaves.astype(np.float32)
+                narrow = leaves.astype(np.float32)
+            check_finite(narrow, leaves, field, lambda row: f"{place}, example {row}")
+            return narrow
     except OverflowError:  # A whole number of more than 64 bits.
         pass
     return np.fromiter(values, object, len(values))

@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedwhy.data.federated_dataset import FederatedDataset
-from fedwhy.data.readers.columns import MakeExamples
-from fedwhy.data.readers.folders import entries, read_client_folders, table_files
+from fedwhy.data.readers.columns import MakeExamples, check_apart
+from fedwhy.data.readers.folders import (
+    entries,
+    read_client_folders,
+    table_files,
+    warn_of_unread,
+)
 from fedwhy.data.readers.hugging_face import read_hugging_face
 from fedwhy.data.readers.leaf import read_leaf
 from fedwhy.data.readers.saved import INDEX, open_saved
 from fedwhy.data.readers.stream import from_stream
-from fedwhy.data.readers.tables import PARQUET, SUFFIXES, read_tables, stem
+from fedwhy.data.readers.tables import PARQUET, is_table, read_tables, stem
 from fedwhy.data.readers.tff import read_hdf5, read_sqlite
 from fedwhy.errors import DataError, ParameterError
 
@@ -74,7 +79,8 @@ def read(
     Several names in `x` are stacked as float32 `[examples, features]`. Instead of `x` and `y`,
     `examples` may turn one client's columns, a dict of NumPy arrays, into its `(x, y)`, as text
     needs, or into None to leave the client out. `name`, `classes` and `task` are those of the
-    dataset; the name is by default that of the file or folder. `into` names a new folder to keep
+    dataset; the name is by default that of the file or folder. With `classes`, whole numbers in y
+    that are stored as floats, as pandas does, become int32. `into` names a new folder to keep
     the dataset in, as `save` does, from where it is mapped into memory; sources that come client by
     client are then never held whole.
 
@@ -96,6 +102,8 @@ def read(
     for option, value in options.items():
         if value is not None and option not in reader.options:
             raise ParameterError(option, f"does not apply to {reader.kind}; leave it out")
+    if x is not None:
+        check_apart(x, client, y)
     options |= {"name": default_name(source) if name is None else name, "task": task}
     try:
         return reader.read(found, **{option: options[option] for option in reader.options})
@@ -114,6 +122,8 @@ def recognise(source: Any) -> tuple[Reader, Any]:
         return HUGGING_FACE, source
     if isinstance(source, list | tuple) and any(isinstance(s, str | Path) for s in source):
         return recognise_list([Path(path) for path in source])
+    if isinstance(source, list | tuple) and not source:
+        raise ParameterError("source", f"expected at least one file or client, given {source!r}")
     if isinstance(source, Mapping):
         return STREAM, source.items()
     if isinstance(source, Iterable):
@@ -143,9 +153,9 @@ def recognise_file(path: Path) -> Reader:
     for magic, reader in MAGIC.items():
         if head.startswith(magic):
             return reader
-    if head.startswith(PARQUET) or path.name.endswith(SUFFIXES):
+    if head.startswith(PARQUET) or is_table(path):
         return TABLES
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         return LEAF
     advice = "decompress it first" if head.startswith(COMPRESSED) else f"expected {EXPECTED}"
     raise DataError(f"{path}: begins with the bytes {head[:8].hex(' ')}; {advice}")
@@ -155,13 +165,13 @@ def recognise_folder(path: Path) -> tuple[Reader, Any]:
     """The reader for a folder, by what it holds."""
     if (path / INDEX).is_file():
         return SAVED, path
-    if path.suffix == ".partial":
-        raise DataError(f"{path}: was not written to its end; write it again")
-    folders, tables = entries(path, folders=True), table_files(path)
-    jsons = [file for file in entries(path, folders=False) if file.suffix == ".json"]
+    folders, files = entries(path, folders=True), entries(path, folders=False)
+    tables, jsons = table_files(path), [f for f in files if f.suffix.lower() == ".json"]
     found = [(FOLDERS, path)] * bool(folders) + [(TABLES, tables)] * bool(tables)
     found += [(LEAF, jsons)] * bool(jsons)
     if len(found) == 1:
+        if not folders:  # Else their reader knows what it reads.
+            warn_of_unread(path, sorted({*files} - {*tables, *jsons}))
         return found[0]
     held = " and ".join(reader.kind for reader, _ in found) or "nothing that can be read"
     raise DataError(
@@ -171,7 +181,12 @@ def recognise_folder(path: Path) -> tuple[Reader, Any]:
 
 
 def recognise_list(paths: list[Path]) -> tuple[Reader, list[Path]]:
-    """The reader for a list of files."""
+    """The reader for a list of files, which must differ."""
+    known: set[Path] = set()
+    for path in paths:
+        if path.resolve() in known:
+            raise ParameterError("source", f"names the file {path} twice; name each file once")
+        known.add(path.resolve())
     readers = [recognise_file(path) for path in paths]
     for path, reader in zip(paths, readers, strict=True):
         if reader not in (TABLES, LEAF) or reader != readers[0]:

@@ -7,10 +7,10 @@ dataset.json     version, name, classes, task, how x is built, type and shape of
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -29,13 +29,14 @@ FORMAT, VERSION = "fedwhy federated dataset", 1
 def save(dataset: FederatedDataset, folder: str | Path) -> None:
     """Writes `dataset` to a new `folder`, for `open_saved`.
 
-    Raises `DataError` where the folder exists, and for arrays that `.npy` files cannot hold.
+    Raises `DataError` where the folder exists or cannot be made, and for arrays that `.npy` files
+    cannot hold.
     """
-    with new_folder(folder) as partial:
+    with new_folder(folder) as written:
         for file, array in example_files(dataset).items():
             check_stored(file, array)
-            np.save(partial / file, array)
-        write_index(dataset, partial)
+            np.save(written / file, array)
+        write_index(dataset, written)
 
 
 def write_index(dataset: FederatedDataset, folder: Path) -> None:
@@ -146,20 +147,29 @@ def build(names: Any, arrays: dict[str, np.ndarray]) -> PyTree:
 
 @contextmanager
 def new_folder(folder: str | Path) -> Iterator[Path]:
-    """A folder to write into, which is renamed to `folder` when it is whole, and else removed."""
+    """A folder to write into, which becomes `folder` when it is whole, and else is removed.
+
+    It lies in a hidden folder of its own beside `folder`, so that writers never meet.
+    """
     folder = Path(folder)
+    check_free(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        hidden = TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error}); choose another folder") from error
+    with hidden:
+        written = Path(hidden.name) / folder.name
+        written.mkdir()  # By the user's rights; the hidden one's are stricter.
+        yield written
+        for path in written.iterdir():
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())
+        check_free(folder)
+        written.rename(folder)
+
+
+def check_free(folder: Path) -> None:
+    """Raises `DataError` where `folder` exists."""
     if folder.exists():
         raise DataError(f"{folder} exists already; remove it, or choose another folder")
-    partial = folder.with_name(f"{folder.name}.partial")
-    if partial.exists():  # Left by a process that was killed.
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        for file in partial.iterdir():
-            with file.open("r+b") as written:
-                os.fsync(written.fileno())
-        partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from fedwhy.data.arrays import check_alike, count_examples, to_array, to_arrays
 from fedwhy.data.federated_dataset import FederatedDataset, empty_client, to_offsets
+from fedwhy.data.readers.labels import class_labels
 from fedwhy.data.readers.npy import GrowingArray
 from fedwhy.data.readers.saved import file_names, new_folder, open_saved, write_index
 from fedwhy.errors import DataError
@@ -32,7 +33,8 @@ def from_stream(
     Their arrays are appended to growing ones and forgotten, so that no Python object is kept for an
     example. With `into`, they are appended to files in that new folder, and the dataset is mapped
     into memory from there: what is held in memory are the clients' ids and sizes. A stream that is
-    cut leaves no folder behind. `read` opens the folder again.
+    cut leaves no folder behind. `read` opens the folder again. With `classes`, whole numbers in y
+    that are stored as floats become int32.
 
     Raises `DataError` for a client that is empty, comes twice, or differs from the first one in
     shape, dtype or structure, and for a folder that exists.
@@ -63,7 +65,7 @@ def join(
         for number, item in enumerate(clients):
             id, given = take_apart(name, number, item)
             check_id(name, id, sizes)
-            part = as_examples(id, given, first)
+            part = as_examples(id, label(id, given, classes), first)
             if first is None:
                 first, columns = jax.tree.map(lambda a: a[:0].copy(), part), growing(part, folder)
             for column, array in zip(columns, jax.tree.leaves(part), strict=True):
@@ -113,6 +115,15 @@ def check_id(name: str, id: Any, known: dict[str | int, int]) -> None:
         raise DataError(
             f"{name}: client id {id!r} is given twice; give all examples of a client at once"
         )
+
+
+def label(id: str | int, given: tuple[Any, Any], classes: int | None) -> tuple[Any, Any]:
+    """A client's x and y, with y as `class_labels` makes it."""
+    if classes is None:
+        return given
+    x, y = given
+    y = to_array(f"client {id!r}: y", y)
+    return x, class_labels(y, classes, lambda row: f"client {id!r}: y of example {row}")
 
 
 def as_examples(id: str | int, given: tuple[Any, Any], first: Examples | None) -> Examples:

@@ -4,6 +4,7 @@ Arrow is columnar and reads on all cores, is the reference implementation of Par
 Python object for a value: a table of millions of rows goes from the file to NumPy in blocks.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,12 +19,21 @@ from fedwhy.data.readers.arrow import (
     stack_features,
     text_error,
 )
-from fedwhy.data.readers.columns import MakeExamples, choose, make_examples, missing_column
+from fedwhy.data.readers.columns import (
+    MakeExamples,
+    as_names,
+    choose,
+    make_examples,
+    missing_column,
+)
 from fedwhy.data.readers.csv_file import line_of, read_csv
 from fedwhy.data.readers.extras import use
 from fedwhy.data.readers.grouping import columns_by_client, find_clients, group_rows
+from fedwhy.data.readers.labels import class_labels
 from fedwhy.data.readers.stream import from_stream, keep
 from fedwhy.errors import DataError, ParameterError
+
+log = logging.getLogger("fedwhy")
 
 PARQUET = b"PAR1"
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -61,8 +71,8 @@ def read_tables(
     Without `client`, each file is a client, with the id in `owners`, or else the file's name. `x`
     are columns of numbers, stacked as float32 `[examples, features]` (by default all but `client`
     and `y`), or one column of lists `[examples, ...]`; `y` is a column of numbers, int32 where they
-    are whole and float32 else. Instead, `examples` makes x and y of a client's columns, among which
-    text comes as object arrays.
+    are whole and float32 else; with `classes`, whole ones stored as floats are int32 too. Instead,
+    `examples` makes x and y of a client's columns, among which text comes as object arrays.
     """
     if client is None and owners is None:
         owners = [stem(file) for file in files]
@@ -71,29 +81,40 @@ def read_tables(
     check_columns(tables, [] if client is None else [client])
     ids, owner = clients_of(tables, client, owners)
     if examples is None:
-        return keep(group_rows(*take_examples(tables, client, x, y), ids, owner, **about), into)
+        parts = take_examples(tables, client, x, y, about["classes"])
+        return keep(group_rows(*parts, ids, owner, **about), into)
     source = tables[0].name if len(files) == 1 else str(files[0].parent)
     clients = columns_by_client(take_columns(tables), ids, owner)
     return from_stream(make_examples(clients, choose(x, y, examples), source), into=into, **about)
 
 
 def take_examples(
-    tables: Sequence[Table], client: str | None, x: Features | None, y: str | None
+    tables: Sequence[Table],
+    client: str | None,
+    x: Features | None,
+    y: str | None,
+    classes: int | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features and targets of all rows."""
-    targets = take_targets(tables, y)
+    targets = take_targets(tables, y, classes)
     names = common_features(tables, {client, y}) if x is None else as_names(x)
     check_columns(tables, names)
     return join(tables, "x", [take_features(table, names) for table in tables]), targets
 
 
-def take_targets(tables: Sequence[Table], y: str | None) -> np.ndarray:
-    """The column `y` of all tables."""
+def take_targets(tables: Sequence[Table], y: str | None, classes: int | None) -> np.ndarray:
+    """The column `y` of all tables, of whole numbers where `classes` are told."""
     if y is None:
         names = ", ".join(tables[0].columns.column_names)
         raise ParameterError("y", f"name the column to learn; {tables[0].name} has {names}")
     check_columns(tables, [y])
-    return join(tables, "y", [narrow_numbers(t.columns[y], y, t.place) for t in tables])
+    return join(tables, "y", [take_labels(table, y, classes) for table in tables])
+
+
+def take_labels(table: Table, y: str, classes: int | None) -> np.ndarray:
+    """The column `y` of one table."""
+    values = narrow_numbers(table.columns[y], y, table.place)
+    return class_labels(values, classes, lambda row: f"{table.place(row)}: {y}")
 
 
 def take_features(table: Table, names: Sequence[str]) -> np.ndarray:
@@ -105,7 +126,10 @@ def take_features(table: Table, names: Sequence[str]) -> np.ndarray:
 
 
 def common_features(tables: Sequence[Table], others: set[str | None]) -> list[str]:
-    """The columns of numbers but `others`, which must be the same in every table."""
+    """The columns of numbers but `others`, which must be the same in every table.
+
+    A warning names the columns that are left out.
+    """
     names = number_columns(tables[0], others)
     for table in tables[1:]:
         differing = set(names) ^ set(number_columns(table, others))
@@ -114,6 +138,15 @@ def common_features(tables: Sequence[Table], others: set[str | None]) -> list[st
                 f"{table.name}: has other columns of numbers than {tables[0].name} (they differ in "
                 f"{', '.join(sorted(differing))}); name the features with x"
             )
+    found = dict.fromkeys(name for table in tables for name in table.columns.column_names)
+    left_out = [name for name in found if name not in {*names, *others}]
+    if left_out:
+        log.warning(
+            "%s: columns that hold no numbers are left out: %s; name the features with x, or "
+            "encode these as numbers",
+            tables[0].name,
+            ", ".join(left_out),
+        )
     return names
 
 
@@ -167,7 +200,7 @@ def read_table(path: Path, client: str | None) -> Table:
     pa = use("pyarrow", "tables", f"reading {path}")
     with path.open("rb") as file:
         parquet = file.read(len(PARQUET)) == PARQUET
-    if not parquet and path.suffix == ".parquet":
+    if not parquet and path.suffix.lower() == ".parquet":
         raise DataError(f"{path}: does not begin as a Parquet file; write it again")
     if parquet:
         from pyarrow.parquet import ParquetFile
@@ -219,14 +252,12 @@ def join(tables: Sequence[Table], field: str, parts: list[np.ndarray]) -> np.nda
     return np.concatenate(parts)
 
 
-def as_names(x: Features) -> list[str]:
-    """The columns of features as a list."""
-    names = [x] if isinstance(x, str) else list(x)
-    if not names or not all(isinstance(name, str) for name in names):
-        raise ParameterError("x", f"expected the names of columns, given {x!r}")
-    return names
+def is_table(path: Path) -> bool:
+    """Whether a file is named as CSV and Parquet files are."""
+    return path.name.lower().endswith(SUFFIXES)
 
 
 def stem(path: Path) -> str:
     """The file's name without .csv, .csv.gz or .parquet."""
-    return path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    name = path.name[:-3] if path.suffix.lower() == ".gz" else path.name
+    return name.rpartition(".")[0] or path.name

@@ -66,10 +66,15 @@ def roles(part: str) -> FederatedDataset:
 
 
 def snippets(path: Path, client: str, columns: dict[str, np.ndarray]) -> Iterable[bytes]:
-    """A role's snippets; raises `DataError` where it has none."""
+    """A role's snippets; raises `DataError` where it has none, or they are no texts."""
     if "snippets" not in columns:
         raise DataError(f"{path}: client {client!r} has no snippets; it has {', '.join(columns)}")
-    return columns["snippets"].tolist()
+    found = columns["snippets"]
+    if not (isinstance(found, np.ndarray) and found.ndim == 1 and found.dtype.kind in "SO"):
+        raise DataError(f"{path}: client {client!r}: snippets are no list of texts, but {found!r}")
+    if not len(found):
+        raise DataError(f"{path}: client {client!r} has an empty list of snippets; leave it out")
+    return found.tolist()
 
 
 def read_speakers() -> Source[FederatedDataset]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fedwhy.data.federated_dataset import FederatedDataset
+from fedwhy.data.readers.labels import to_labels
 from fedwhy.data.readers.leaf import leaf_clients
 from fedwhy.data.readers.stream import from_stream
 from fedwhy.data.readers.tff import hdf5_clients
@@ -14,6 +15,8 @@ from fedwhy.data.sources.files import DATA_FOLDER, File, data_folders, member
 from fedwhy.data.sources.images import fractions
 from fedwhy.data.sources.source import Source
 from fedwhy.errors import DataError
+
+AGAIN = "fetch or make the file again"
 
 TFF = "https://storage.googleapis.com/tff-datasets-public"
 EMNIST = File(
@@ -33,8 +36,8 @@ def read_emnist_writers() -> Source[FederatedDataset]:
 
     def examples(path: Path) -> Iterator[Any]:
         for client, columns in hdf5_clients(path):
-            pixels = column(path, client, columns, "pixels", (28, 28))
-            yield client, (pixels[..., None].astype(np.float32), labels(path, client, columns))
+            x = grey(path, client, columns, "pixels", (28, 28))
+            yield client, (x, labels(path, client, columns, "label"))
 
     paths = (member(EMNIST, f"fed_emnist_{part}.h5") for part in ("train", "test"))
     return Source(*(from_stream(examples(path), name="emnist", classes=62) for path in paths))
@@ -46,7 +49,9 @@ def read_cifar100_clients() -> Source[FederatedDataset]:
     def examples(path: Path) -> Iterator[Any]:
         for client, columns in hdf5_clients(path):
             images = column(path, client, columns, "image", (32, 32, 3))
-            yield client, (fractions(images), labels(path, client, columns))
+            if images.dtype != np.uint8:
+                raise wrong(path, client, "image", f"holds {images.dtype} values, expected uint8")
+            yield client, (fractions(images), labels(path, client, columns, "label"))
 
     paths = (member(CIFAR100, f"fed_cifar100_{part}.h5") for part in ("train", "test"))
     return Source(*(from_stream(examples(path), name="cifar100", classes=100) for path in paths))
@@ -62,9 +67,8 @@ def femnist(part: str) -> FederatedDataset:
 
     def examples(paths: list[Path]) -> Iterator[Any]:
         for client, columns in leaf_clients(paths):
-            pixels = column(paths[0].parent, client, columns, "x", (784,))
-            x = pixels.reshape(-1, 28, 28, 1).astype(np.float32)
-            yield client, (x, columns["y"].astype(np.int32))
+            x = grey(paths[0].parent, client, columns, "x", (784,))
+            yield client, (x, labels(paths[0].parent, client, columns, "y"))
 
     for folder in data_folders():
         if paths := sorted((folder / "femnist" / part).glob("*.json")):
@@ -83,13 +87,32 @@ def column(
     if name not in columns:
         raise DataError(f"{path}: client {client!r} has no {name}; it has {', '.join(columns)}")
     values = columns[name]
-    if values.shape[1:] != shape:
-        raise DataError(
-            f"{path}: client {client!r}: {name} is {list(values.shape)}, expected [n, {shape}]"
-        )
+    if np.shape(values)[1:] != shape or not np.ndim(values):
+        expected = ", ".join(map(str, ("n", *shape)))
+        raise wrong(path, client, name, f"is {list(np.shape(values))}, expected [{expected}]")
     return values
 
 
-def labels(path: Path, client: str, columns: dict[str, np.ndarray]) -> np.ndarray:
+def grey(
+    path: Path, client: str, columns: dict[str, np.ndarray], name: str, shape: tuple[int, ...]
+) -> np.ndarray:
+    """A client's images float32 `[n, 28, 28, 1]`, from floats that must lie in 0..1."""
+    pixels = column(path, client, columns, name, shape)
+    if pixels.dtype.kind != "f":
+        raise wrong(path, client, name, f"holds {pixels.dtype} values, expected floats in 0..1")
+    outside = ~((pixels >= 0) & (pixels <= 1))
+    if outside.any():
+        raise wrong(path, client, name, f"holds {pixels[outside][0]}, expected floats in 0..1")
+    return pixels.reshape(-1, 28, 28, 1).astype(np.float32)
+
+
+def labels(path: Path, client: str, columns: dict[str, np.ndarray], name: str) -> np.ndarray:
     """A client's labels int32 `[n]`."""
-    return column(path, client, columns, "label", ()).astype(np.int32)
+    values = column(path, client, columns, name, ())
+    place = f"{path}: client {client!r}: {name} of example"
+    return to_labels(values, lambda row: f"{place} {row}", AGAIN)
+
+
+def wrong(path: Path, client: str, name: str, fault: str) -> DataError:
+    """The error for a field of a client that is not as its publisher has it."""
+    return DataError(f"{path}: client {client!r}: {name} {fault}; {AGAIN}")
