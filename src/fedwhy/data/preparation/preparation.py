@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-import jax
 import numpy as np
 
 from fedwhy.data.arranging import classes_of
 from fedwhy.data.dataset import Dataset
 from fedwhy.data.federated_dataset import FederatedDataset
-from fedwhy.data.preparation.blocks import blocks, one_example, rows_at_once
+from fedwhy.data.preparation.copies import check_ranges, prepared
 from fedwhy.data.preparation.standardise import Standardise
 from fedwhy.data.preparation.steps import Cast, Flatten, OneHot, Resize, Scale
 from fedwhy.errors import ParameterError, suggest
@@ -52,7 +51,8 @@ class Preparation:
         """Returns this preparation with its steps fitted on `clients`, in order.
 
         Each step sees the examples as those before it leave them, a block at a time; no prepared
-        copy is made. What reaches the server are sums over clients, never examples.
+        copy is made. What reaches the server are sums over clients, never examples. Raises
+        `DataError` for values that JAX cannot hold.
         """
         if not isinstance(clients, FederatedDataset):
             raise ParameterError(
@@ -61,8 +61,10 @@ class Preparation:
         fitted = Preparation()
         for step in self.steps:
             if hasattr(step, "fit"):
+                check_ranges(clients, "x", fitted.inputs)
                 step = step.fit(clients, fitted.inputs if fitted._having("inputs") else None)
             fitted = Preparation(*fitted.steps, step)
+        check_ranges(clients, "x", fitted.inputs)
         return fitted
 
     def inputs(self, x: PyTree) -> PyTree:
@@ -78,9 +80,12 @@ class Preparation:
         return y
 
     def apply(self, data: AnyDataset) -> AnyDataset:
-        """A prepared copy of `data`, in NumPy; `classes` is None where labels become one-hot."""
-        x = prepared(self.inputs, data.x) if self._having("inputs") else data.x
-        y = prepared(self.labels, data.y) if self._having("labels") else data.y
+        """A prepared copy of `data`, in NumPy; `classes` is None where labels become one-hot.
+
+        Arrays that no step changes are shared. Raises `DataError` for values that JAX cannot hold.
+        """
+        x = prepared(data, "x", self.inputs)
+        y = prepared(data, "y", self.labels)
         return replace(data, x=x, y=y, classes=classes_of(data, y))
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,14 +113,6 @@ class Preparation:
     def _having(self, method: str) -> list[Any]:
         """The steps that have `method`."""
         return [step for step in self.steps if hasattr(step, method)]
-
-
-def prepared(function: Callable[[PyTree], PyTree], arrays: PyTree) -> PyTree:
-    """`function(arrays)`, computed block by block, as NumPy arrays."""
-    examples = len(jax.tree.leaves(arrays)[0])
-    rows = min(examples, rows_at_once(one_example(arrays), one_example(arrays, function)))
-    parts = [part for *_, part in blocks(jax.jit(function), arrays, 0, examples, rows)]
-    return jax.tree.map(lambda *each: np.concatenate(each), *parts)
 
 
 def step_dict(step: Any) -> dict[str, Any]:
