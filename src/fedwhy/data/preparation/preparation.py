@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+import jax
 import numpy as np
 
 from fedwhy.data.arranging import classes_of
@@ -127,6 +129,9 @@ def plain(value: Any) -> Any:
         return {str(name): plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
         return value.tolist()
-    return value if isinstance(value, str | bool | int | float | None) else repr(value)
+    if isinstance(value, str | bool | int | float | None):
+        return value
+    # Where an object lies in memory is another place in every process.
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
