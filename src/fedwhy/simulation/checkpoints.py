@@ -107,7 +107,8 @@ def load(folder: Path, like: PyTree, identity: dict[str, Any]) -> Checkpoint:
             if manifest["identity"].get(name) != value:
                 theirs, ours = map(SHORT.repr, (manifest["identity"].get(name), value))
                 raise CheckpointError(
-                    f"{path}: its run had {name} = {theirs}, this one has {ours}; resume with the same {name}, or start a new run"
+                    f"{path}: its run had {name} = {theirs}, this one has {ours}; "
+                    f"resume with the same {name}, or start a new run"
                 )
         state = fill(like, arrays, path)
         engine = Settings(**manifest["engine"])

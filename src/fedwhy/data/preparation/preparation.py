@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from fedwhy.data.arranging import classes_of
+from fedwhy.data.checks import Examples, check_one_hot
 from fedwhy.data.dataset import Dataset
 from fedwhy.data.federated_dataset import FederatedDataset
 from fedwhy.data.preparation.copies import check_ranges, prepared
@@ -84,11 +85,23 @@ class Preparation:
     def apply(self, data: AnyDataset) -> AnyDataset:
         """A prepared copy of `data`, in NumPy; `classes` is None where labels become one-hot.
 
-        Arrays that no step changes are shared. Raises `DataError` for values that JAX cannot hold.
+        Arrays that no step changes are shared. Raises `DataError` for values that JAX cannot hold,
+        and for labels that `check_labels` refuses.
         """
+        self.check_labels(data)
         x = prepared(data, "x", self.inputs)
         y = prepared(data, "y", self.labels)
         return replace(data, x=x, y=y, classes=classes_of(data, y))
+
+    def check_labels(self, data: Examples, ignored_class: int | None = None) -> None:
+        """Raises `DataError` for labels of `data` that cannot be made one-hot.
+
+        They may also be `ignored_class`. Where a step acts on labels before `OneHot` does, what it
+        makes of them is not checked.
+        """
+        first = next(iter(self._having("labels")), None)
+        if isinstance(first, OneHot) and first.classes is not None:
+            check_one_hot(data, "OneHot", first.classes, ignored_class)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain lists, numbers and strings, ready for JSON.
