@@ -309,3 +309,19 @@ def test_a_cast_to_32_bits_is_made():
     x = np.array([[1], [2]], np.int64)
     cast = Preparation(Cast("int32")).apply(Dataset(x, np.zeros(2)))
     assert cast.x.dtype == np.int32
+
+
+BROKEN: list[tuple[Any, str]] = [
+    ({}, r'steps: expected \{"steps": '),
+    ([], r'steps: expected \{"steps": '),
+    ({"steps": [{}]}, 'step: expected {"step": name'),
+    ({"steps": [{"step": "Scal"}]}, "step: unknown step 'Scal'; did you mean \"Scale\""),
+    ({"steps": [{"step": "Scale", "bye": 2}]}, 'Scale.bye: unknown; did you mean "by"'),
+    ({"steps": [{"step": "Resize", "width": 2}]}, "Resize: .* missing .* 'height'"),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), BROKEN)
+def test_what_is_no_preparation_is_refused(value, message):
+    with pytest.raises(ParameterError, match=message):
+        Preparation.from_dict(value)

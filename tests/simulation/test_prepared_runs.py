@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import fedwhy as fw
-from fedwhy.errors import DataError, FedwhyError, ModelError
+from fedwhy.errors import DataError, FedwhyError, ModelError, ParameterError
 from fedwhy.simulation.checks import warn_of_misfits
 
 ONE_LANE = fw.Engine(1, 1, "on")
@@ -250,3 +250,8 @@ def test_one_hot_labels_are_of_the_classes_of_the_data(clients):
             clients,
             fw.augment.Mixup(0.2, 11),
         )
+
+
+def test_a_step_alone_is_no_preparation(softmax):
+    with pytest.raises(ParameterError, match="preparation: expected a fw.Preparation of steps"):
+        softmax.prepared(fw.prepare.Scale(255))

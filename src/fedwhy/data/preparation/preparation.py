@@ -114,20 +114,35 @@ class Preparation:
     def from_dict(value: Mapping[str, Any]) -> Preparation:
         """The preparation of which `to_dict` gave `value`, to the last bit.
 
-        Raises `ParameterError` for a step that is not one of fedwhy's.
+        Raises `ParameterError` for anything else, and for a step that is not one of fedwhy's.
         """
-        steps = []
-        for each in value["steps"]:
-            options = dict(each)
-            name = options.pop("step")
-            if name not in STEPS:
-                raise ParameterError("step", f"unknown step {name!r}{suggest(name, list(STEPS))}")
-            steps.append(STEPS[name](**options))
-        return Preparation(*steps)
+        steps = value.get("steps") if isinstance(value, Mapping) else None
+        if not isinstance(steps, list):
+            raise ParameterError("steps", f'expected {{"steps": [...]}}, given {value!r}')
+        return Preparation(*map(step_of, steps))
 
     def _having(self, method: str) -> list[Any]:
         """The steps that have `method`."""
         return [step for step in self.steps if hasattr(step, method)]
+
+
+def step_of(value: Any) -> Any:
+    """The step of which `step_dict` gave `value`; raises `ParameterError` for anything else."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("step"), str):
+        raise ParameterError("step", f'expected {{"step": name, ...}}, given {value!r}')
+    options = dict(value)
+    step = STEPS.get(options.pop("step"))
+    if step is None:
+        name = value["step"]
+        raise ParameterError("step", f"unknown step {name!r}{suggest(name, list(STEPS))}")
+    known = [field.name for field in fields(step)]
+    for option in options:
+        if option not in known:
+            raise ParameterError(f"{step.__name__}.{option}", f"unknown{suggest(option, known)}")
+    try:
+        return step(**options)
+    except TypeError as error:  # An option without a default is missing.
+        raise ParameterError(step.__name__, f"{error}") from error
 
 
 def step_dict(step: Any) -> dict[str, Any]:
