@@ -147,7 +147,7 @@ def test_what_rests_on_too_few_examples_is_held_back():
     y = np.array([0, 0, 0, 1])
     sent = local_description(x, y, classes=2, minimum=3)
     assert sent["examples"] == 4
-    assert sent["labels"].tolist() == [3, 0]
+    assert sent["labels"].tolist() == [0, 0]  # Else 4 - 3 would tell of the other.
     assert sent["count"].tolist() == [4, 0]
     assert sent["missing"].tolist() == [0, 0]
     assert sent["mean"].tolist() == [2.5, 0]
@@ -155,6 +155,35 @@ def test_what_rests_on_too_few_examples_is_held_back():
     few = local_description(x[:2], y[:2], classes=2, minimum=3)
     assert not any(np.any(few[key]) for key in few if key not in ("least", "greatest"))
     assert local_description(x, y, classes=2, minimum=1)["missing"].tolist() == [0, 2]
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=5).filter(any), st.integers(2, 5))
+def test_no_label_follows_by_subtraction(counts, minimum):
+    y = np.repeat(np.arange(len(counts)), counts)
+    sent = local_description(np.zeros((len(y), 1)), y, classes=len(counts), minimum=minimum)
+    rest = sent["examples"] - sent["labels"].sum()
+    assert rest == 0 or rest >= minimum
+    assert all(told in (0, count) for told, count in zip(sent["labels"], counts, strict=True))
+    if min(counts) >= minimum:
+        assert sent["labels"].tolist() == counts
+
+
+@given(st.integers(1, 12), st.integers(0, 12), st.integers(2, 5))
+def test_no_count_of_values_follows_by_subtraction(values, missing, minimum):
+    x = np.array([0.0] * values + [np.nan] * missing)
+    sent = local_description(x, np.zeros(len(x)), minimum=minimum)
+    told = (sent["count"][0], sent["missing"][0])
+    assert all(number == 0 or number >= minimum for number in told)
+    if sum(told) == len(x) and min(values, missing) > 0:
+        assert told == (values, missing) or (missing < minimum and told == (len(x), 0))
+    assert not told[1] or len(x) - told[1] == 0 or len(x) - told[1] >= minimum
+
+
+def test_a_few_missing_values_do_not_show():
+    x = np.array([[1.0], [2.0], [3.0], [4.0], [np.nan]])
+    found = dealt(x, np.zeros(5), [5]).describe(minimum=2).features["x[:, 0]"]
+    assert (found.values, found.missing) == (5, 0)
+    assert (found.mean, found.std) == (2.5, pytest.approx(np.std([1, 2, 3, 4])))
 
 
 @given(arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 1)), st.integers(2, 9))
@@ -208,11 +237,11 @@ def test_text_and_json_say_what_was_held_back():
     described = dealt(x, [0, 1, 1, 1, 0], [4, 1], classes=2).describe(minimum=2)
     head, _, _, labels, _, _, numbers = str(described).splitlines()
     assert head == "data: 4 examples, 1 clients of 4 to 4; 1 with fewer than 2 left out"
-    assert labels.split() == ["examples", "<2", "3"]
+    assert labels.split() == ["examples", "<2", "<2"]
     assert numbers.split()[:7] == ["x[:,", "0]", "4", "<2", "1.5", "1.118", "<2"]
     table = described.to_dict()
     assert json.loads(json.dumps(table, allow_nan=False)) == table
-    assert table["label_counts"] == [0, 3]
+    assert table["label_counts"] == [0, 0]
     assert table["features"]["x[:, 0]"]["least"] is None
 
 

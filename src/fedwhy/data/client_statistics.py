@@ -6,14 +6,18 @@ arrays and with the same numbers: `descriptions` and `summed_histograms`.
 With `minimum=k`, this is held back at the client, before anything is sent:
 
 - everything, by a client with fewer than k examples
-- the count of a label of which it has fewer than k examples
+- the count of a label that it holds fewer than k times, and its next larger count, too, where all
+  that was held back is still less than k: its total would tell
 - a feature of which it has fewer finite values than k whole examples have
-- a count of missing values that is smaller than the values of k examples
+- a count of missing values that is smaller than the values of k examples: they count as values like
+  the mean of the others; and one that leaves fewer values than that
 - for k of 2 or more, the least and the greatest value of every feature, which are one example's
 - single values in a histogram: they are counted in groups as large as k examples have
 
-Differences are not protected: where a client holds back one label of two, its number of examples
-tells how many there are. Sums that are to hide that must be joined by secure aggregation.
+So no difference of two numbers of one description tells of fewer than k examples at a client, save
+one: a histogram leaves out what fills no group, which may tell that a value is missing. Nothing
+protects differences of two descriptions, as of data with and without an example. To hide one
+client's numbers among all, they must be joined by secure aggregation.
 """
 
 import os
@@ -134,14 +138,37 @@ def held_back(
     """What clients send `[clients, ...]` without what rests on fewer than `minimum` examples."""
     enough = sent["examples"] >= minimum
     stays = enough[:, None] & (sent["count"] >= minimum * widths)
+    # Of few values that are there, the number of those that are missing would tell.
+    many = (sent["missing"] >= minimum * widths) & (stays | (sent["count"] == 0))
+    missing = np.where(many, sent["missing"], 0)
+    # As if the missing values that are not told were there, of the mean and variance of the others.
+    told = sent["examples"][:, None] * widths - missing
+    squares = sent["squares"] * (told / np.maximum(sent["count"], 1))
     return {
         "examples": np.where(enough, sent["examples"], 0),
-        "labels": np.where(enough[:, None] & (sent["labels"] >= minimum), sent["labels"], 0),
-        "missing": np.where(sent["missing"] >= minimum * widths, sent["missing"], 0),
-        **{key: np.where(stays, sent[key], 0) for key in ("count", "mean", "squares")},
+        "labels": np.where(enough[:, None], without_few(sent["labels"], minimum), 0),
+        "missing": missing,
+        "count": np.where(stays, told, 0),
+        "mean": np.where(stays, sent["mean"], 0),
+        "squares": np.where(stays, squares, 0),
         "least": np.full(stays.shape, np.inf),
         "greatest": np.full(stays.shape, -np.inf),
     }
+
+
+def without_few(labels: np.ndarray, minimum: int) -> np.ndarray:
+    """Counts `[clients, classes]` with 0 for those below `minimum`.
+
+    Where all that a client holds back is less than `minimum`, its total would tell it, so the least
+    count that is left goes, too ("complementary suppression").
+    """
+    kept = np.where(labels >= minimum, labels, 0)
+    hidden = labels.sum(axis=1) - kept.sum(axis=1)
+    tells = np.flatnonzero((hidden > 0) & (hidden < minimum))
+    if kept.shape[1]:
+        most = np.iinfo(kept.dtype).max
+        kept[tells, np.where(kept[tells] > 0, kept[tells], most).argmin(axis=1)] = 0
+    return kept
 
 
 def summed_histograms(

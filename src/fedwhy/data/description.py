@@ -38,7 +38,8 @@ class Description:
     - `examples`, `smallest`, `largest`: how many in all, and at the smallest and largest client
     - `label_counts`: int64 `[classes]`, or None where examples have no class numbers
     - `features`: a `FeatureDescription` by the feature's name
-    - `minimum`: what rests on fewer examples at a client was held back there
+    - `minimum`: what rests on fewer examples at a client was held back there; missing values that
+      were count among `values`
     """
 
     name: str

@@ -291,8 +291,11 @@ class FederatedDataset:
         """What the data look like, by what clients may tell without showing an example.
 
         Counts, labels, and mean, deviation, extremes and quantiles of every feature, of all clients
-        together. Nothing is told that rests on fewer than `minimum` examples at a client. See
-        `fedwhy.data.describe`; raises `DataError` for labels outside `0..classes-1`.
+        together. With a `minimum` of 2 or more, no number is told that rests on fewer than so many
+        examples at a client, and none follows by subtraction from the others, save that a value is
+        missing. Differences of two descriptions are not protected, as of data with and without an
+        example. See `fedwhy.data.describe` and `fedwhy.data.client_statistics`. Raises `DataError`
+        for labels outside `0..classes-1`.
         """
         return describe(self, minimum)
 
