@@ -11,6 +11,7 @@ FedwhyError
 └── RunError            a run folder that cannot be written or read
 """
 
+import numbers
 import operator
 from typing import Any
 
@@ -65,15 +66,19 @@ def number(
     at_most: float | None = None,
     below: float | None = None,
 ) -> float:
-    """Returns `value` if it is a finite number inside the bounds; raises `ParameterError` else."""
+    """Returns `value` as a float or an int if it is finite and inside the bounds.
+
+    Raises `ParameterError` else.
+    """
     bounds = [
         f"{sign} {bound:g}"
         for sign, bound in ((">", above), (">=", at_least), ("<=", at_most), ("<", below))
         if bound is not None
     ]
     expected = "a finite number" + (f" {' and '.join(bounds)}" if bounds else "")
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ParameterError(parameter, f"expected {expected}, given {value!r}")
+    value = int(value) if isinstance(value, numbers.Integral) else float(value)
     inside = (
         float("-inf") < value < float("inf")
         and (above is None or value > above)

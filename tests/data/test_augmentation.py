@@ -7,13 +7,13 @@ import pytest
 from scipy import ndimage
 
 from fedwhy.data.augmentation import (
+    Chain,
     Cutout,
     GaussianNoise,
     Mixup,
     RandomCrop,
     RandomFlip,
     RandomRotation,
-    chain,
 )
 from fedwhy.data.augmentation.rotation import turned
 from fedwhy.errors import DataError, ParameterError
@@ -130,7 +130,7 @@ def test_mixup_makes_class_numbers_one_hot_or_refuses_them():
 
 
 def test_chain_gives_each_step_a_key_of_its_own():
-    x, _ = chain(GaussianNoise(5), GaussianNoise(5))(KEY, IMAGES.astype(np.float32), LABELS)
+    x, _ = Chain((GaussianNoise(5), GaussianNoise(5)))(KEY, IMAGES.astype(np.float32), LABELS)
     np.testing.assert_allclose((np.asarray(x) - IMAGES).std(), np.sqrt(50), rtol=0.03)
 
 

@@ -71,6 +71,60 @@ def test_labels_are_counted():
     assert list(described.features) == ["x[:, 0]", "x[:, 1]"]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("minimum", [0, 2])
+@pytest.mark.parametrize("ends", [(-1, 1), (1, 1), (-1e-310, 1e-310)])
+def test_the_ends_of_float64_are_described(ends, minimum):
+    x = np.array([*ends, *ends])[:, None] * np.finfo(float).max
+    if abs(ends[0]) < 1:
+        x = np.array([0.0, 0.0, 5e-310, 5e-310])[:, None]
+    data = dealt(x, np.zeros(4, int), [2, 2], classes=1)
+    found = data.describe(minimum).features["x[:, 0]"]
+    assert found.values == 4
+    if ends == (-1, 1):
+        assert np.isnan([*found.quantiles.values(), found.error]).all()
+    assert str(data.describe(minimum))
+
+
+def letters():
+    """Two clients of texts of three letters; -1 fills up the last."""
+    y = np.array([[0, 1, 1], [1, 1, 0], [2, 2, -1]])
+    return dealt(np.zeros((3, 1)), y, [2, 1], classes=3)
+
+
+def test_labels_of_sequences_are_counted_and_ignored_ones_left_out():
+    described, stats = letters().describe(ignored_class=-1), letters().stats(ignored_class=-1)
+    assert described.label_counts is not None and stats.label_counts is not None
+    assert described.label_counts.tolist() == [2, 4, 2]
+    assert stats.label_counts.tolist() == [[2, 4, 0], [0, 0, 2]]
+    assert stats.sizes.tolist() == [2, 1]
+    # p = (1/3, 2/3, 0) and (0, 0, 1) against q = (1/4, 1/2, 1/4): shares of labels.
+    assert stats.skew["earth_movers_distance"].tolist() == pytest.approx([1 / 4, 3 / 4])
+    with pytest.raises(DataError, match="label -1"):
+        letters().describe()
+
+
+def test_many_labels_of_one_example_are_few():
+    sent = local_description(np.zeros((2, 1)), np.array([[1] * 9, [0] * 9]), 2, minimum=2)
+    assert sent["labels"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("block", [1, 4, 1 << 20])
+def test_labels_are_counted_block_by_block(monkeypatch, block):
+    monkeypatch.setattr("fedwhy.data.stats.row_blocks", lambda y: row_blocks_of(block, y))
+    y = rng.integers(0, 4, (20, 3))
+    sizes = [1, 7, 2, 10]
+    owner = np.repeat(range(4), sizes)
+    expected = [[np.sum(y[owner == c] == k) for k in range(4)] for c in range(4)]
+    stats = dealt(np.zeros((20, 1)), y, sizes, classes=4).stats()
+    assert stats.label_counts is not None
+    assert stats.label_counts.tolist() == expected
+
+
+def row_blocks_of(rows, y):
+    return (slice(start, start + rows) for start in range(0, len(y), rows))
+
+
 def test_small_deviations_from_a_large_mean_are_kept():
     x = 1e9 + rng.normal(size=(1000, 1))
     found = dealt(x, x[:, 0], [1] * 500 + [500]).describe().features["x[:, 0]"]
@@ -147,7 +201,7 @@ def test_what_rests_on_too_few_examples_is_held_back():
     y = np.array([0, 0, 0, 1])
     sent = local_description(x, y, classes=2, minimum=3)
     assert sent["examples"] == 4
-    assert sent["labels"].tolist() == [3, 0]
+    assert sent["labels"].tolist() == [0, 0]  # Else 4 - 3 would tell of the other.
     assert sent["count"].tolist() == [4, 0]
     assert sent["missing"].tolist() == [0, 0]
     assert sent["mean"].tolist() == [2.5, 0]
@@ -155,6 +209,35 @@ def test_what_rests_on_too_few_examples_is_held_back():
     few = local_description(x[:2], y[:2], classes=2, minimum=3)
     assert not any(np.any(few[key]) for key in few if key not in ("least", "greatest"))
     assert local_description(x, y, classes=2, minimum=1)["missing"].tolist() == [0, 2]
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=5).filter(any), st.integers(2, 5))
+def test_no_label_follows_by_subtraction(counts, minimum):
+    y = np.repeat(np.arange(len(counts)), counts)
+    sent = local_description(np.zeros((len(y), 1)), y, classes=len(counts), minimum=minimum)
+    rest = sent["examples"] - sent["labels"].sum()
+    assert rest == 0 or rest >= minimum
+    assert all(told in (0, count) for told, count in zip(sent["labels"], counts, strict=True))
+    if min(counts) >= minimum:
+        assert sent["labels"].tolist() == counts
+
+
+@given(st.integers(1, 12), st.integers(0, 12), st.integers(2, 5))
+def test_no_count_of_values_follows_by_subtraction(values, missing, minimum):
+    x = np.array([0.0] * values + [np.nan] * missing)
+    sent = local_description(x, np.zeros(len(x)), minimum=minimum)
+    told = (sent["count"][0], sent["missing"][0])
+    assert all(number == 0 or number >= minimum for number in told)
+    if sum(told) == len(x) and min(values, missing) > 0:
+        assert told == (values, missing) or (missing < minimum and told == (len(x), 0))
+    assert not told[1] or len(x) - told[1] == 0 or len(x) - told[1] >= minimum
+
+
+def test_a_few_missing_values_do_not_show():
+    x = np.array([[1.0], [2.0], [3.0], [4.0], [np.nan]])
+    found = dealt(x, np.zeros(5), [5]).describe(minimum=2).features["x[:, 0]"]
+    assert (found.values, found.missing) == (5, 0)
+    assert (found.mean, found.std) == (2.5, pytest.approx(np.std([1, 2, 3, 4])))
 
 
 @given(arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 1)), st.integers(2, 9))
@@ -208,11 +291,11 @@ def test_text_and_json_say_what_was_held_back():
     described = dealt(x, [0, 1, 1, 1, 0], [4, 1], classes=2).describe(minimum=2)
     head, _, _, labels, _, _, numbers = str(described).splitlines()
     assert head == "data: 4 examples, 1 clients of 4 to 4; 1 with fewer than 2 left out"
-    assert labels.split() == ["examples", "<2", "3"]
+    assert labels.split() == ["examples", "<2", "<2"]
     assert numbers.split()[:7] == ["x[:,", "0]", "4", "<2", "1.5", "1.118", "<2"]
     table = described.to_dict()
     assert json.loads(json.dumps(table, allow_nan=False)) == table
-    assert table["label_counts"] == [0, 3]
+    assert table["label_counts"] == [0, 0]
     assert table["features"]["x[:, 0]"]["least"] is None
 
 
@@ -220,6 +303,7 @@ def test_nothing_is_known_where_every_client_is_too_small():
     described = dealt(np.ones((3, 1)), [0, 1, 1], [1, 2], classes=2).describe(minimum=5)
     assert (described.reporting, described.smallest, described.largest) == (0, 0, 0)
     assert str(described).startswith("data: <5 examples, 0 clients of <5 to <5; 2 with fewer")
+    assert str(described).splitlines()[-1].split()[2:] == ["<5"] * 12
 
 
 def test_with_a_minimum_quantiles_are_still_near():

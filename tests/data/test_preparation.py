@@ -283,3 +283,45 @@ def test_what_cannot_be_is_refused(fault):
         attempt()
     assert isinstance(error.value, DataError | ParameterError)
     assert message in str(error.value)
+
+
+WIDE = {
+    "int64": np.array([1, 2**40]),
+    "uint64": np.array([1, 2**63], np.uint64),
+    "float64": np.array([1.0, 1e300]),
+}
+
+
+@pytest.mark.parametrize("kind", WIDE)
+@pytest.mark.parametrize("method", ["apply", "fit"])
+def test_values_past_32_bits_are_refused_where_a_step_reads_them(kind, method):
+    wide = WIDE[kind][:, None]
+    x = {"image": np.ones((2, 1), np.uint8), "id": wide}
+    clients = FederatedDataset(x, np.zeros(2), [0, 1, 2], ["a", "b"])
+    with pytest.raises(DataError, match=r"client 'b', example 0: x\['id'\] holds"):
+        getattr(Preparation(Scale(2)), method)(clients)
+    result = Preparation(Scale(2, leaf="image")).fit(clients).apply(clients)
+    assert result.x["id"] is wide
+    assert result.x["image"].tolist() == [[0.5], [0.5]]
+
+
+def test_a_cast_to_32_bits_is_made():
+    x = np.array([[1], [2]], np.int64)
+    cast = Preparation(Cast("int32")).apply(Dataset(x, np.zeros(2)))
+    assert cast.x.dtype == np.int32
+
+
+BROKEN: list[tuple[Any, str]] = [
+    ({}, r'steps: expected \{"steps": '),
+    ([], r'steps: expected \{"steps": '),
+    ({"steps": [{}]}, 'step: expected {"step": name'),
+    ({"steps": [{"step": "Scal"}]}, "step: unknown step 'Scal'; did you mean \"Scale\""),
+    ({"steps": [{"step": "Scale", "bye": 2}]}, 'Scale.bye: unknown; did you mean "by"'),
+    ({"steps": [{"step": "Resize", "width": 2}]}, "Resize: .* missing .* 'height'"),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), BROKEN)
+def test_what_is_no_preparation_is_refused(value, message):
+    with pytest.raises(ParameterError, match=message):
+        Preparation.from_dict(value)

@@ -99,3 +99,15 @@ def test_a_stratified_split_needs_class_numbers():
     data = FederatedDataset(np.arange(4), np.zeros(4), np.array([0, 4]), np.array(["a"]))
     with pytest.raises(DataError, match=r"one whole number an example, given y float64\[4\]"):
         data.split(stratified=True)
+
+
+def test_numbers_of_numpy_are_numbers():
+    data = clients_of([5, 6])
+    for mine, plain in zip(
+        data.split(np.float32(0.5), seed=np.int64(1)),  # type: ignore
+        data.split(0.5, seed=1),
+        strict=True,
+    ):
+        assert np.array_equal(mine.x, plain.x)
+    with pytest.raises(ParameterError, match="test: expected a finite number"):
+        data.split(np.bool_(True))  # type: ignore

@@ -85,3 +85,14 @@ def test_model_that_hardly_fits_is_warned_of(model, warning, caplog):
     train(model, replace(numbers(y[:, None]), classes=3))
     assert len(caplog.records) == (warning is not None)
     assert re.search(warning or "^$", caplog.text)
+
+
+def test_predict_refuses_what_train_refuses(softmax):
+    run = train(softmax, numbers(np.arange(12) % 10))
+    x = np.ones((3, 4))
+    assert run.predict(x).shape == (3, 10)
+    with pytest.raises(DataError, match="predict holds no examples"):
+        run.predict(x[:0])
+    x[2, 1] = 1e300
+    with pytest.raises(DataError, match="predict, example 2: x holds 1e.300, which JAX cannot"):
+        run.predict(x)

@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import fedwhy as fw
-from fedwhy.errors import DataError, FedwhyError, ModelError
+from fedwhy.errors import DataError, FedwhyError, ModelError, ParameterError
 from fedwhy.simulation.checks import warn_of_misfits
 
 ONE_LANE = fw.Engine(1, 1, "on")
@@ -220,3 +220,38 @@ def test_keys_of_augmentation_follow_from_round_client_and_step():
         run = fw.train(fw.fedavg(model, local), data, rounds=3, cohort=1, progress=False)
         losses |= {round(float(loss), 6) for loss in records(run, "train_loss").ravel()}
     assert len(losses) == 6
+
+
+def with_label(clients, label):
+    y = clients.y.copy()
+    y[3] = label
+    return replace(clients, y=y, classes=None)
+
+
+@pytest.mark.parametrize("augment", [(), fw.augment.Mixup(0.2, 10)])
+@pytest.mark.parametrize("label", [-1, 10])
+def test_labels_that_cannot_be_made_one_hot_are_refused(clients, augment, label):
+    preparation = fw.Preparation(fw.prepare.OneHot(10))
+    model = fw.Model.from_keras(network, CATEGORICAL).prepared(preparation)
+    with pytest.raises(DataError, match=f"label {label} is outside 0..9"):
+        train(model, with_label(clients, label), augment)
+    with pytest.raises(DataError, match=f"label {label} is outside 0..9"):
+        preparation.apply(with_label(clients, label))
+
+
+def test_one_hot_labels_are_of_the_classes_of_the_data(clients):
+    preparation = fw.Preparation(fw.prepare.OneHot(11))
+    with pytest.raises(DataError, match="OneHot makes .* of 11 classes, but the data has 10"):
+        preparation.apply(clients)
+    model = fw.Model.from_keras(network, CATEGORICAL)
+    with pytest.raises(DataError, match="Mixup makes .* of 11 classes, but the data has 10"):
+        train(
+            model.prepared(fw.Preparation(fw.prepare.OneHot(10))),
+            clients,
+            fw.augment.Mixup(0.2, 11),
+        )
+
+
+def test_a_step_alone_is_no_preparation(softmax):
+    with pytest.raises(ParameterError, match="preparation: expected a fw.Preparation of steps"):
+        softmax.prepared(fw.prepare.Scale(255))

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import fedwhy as fw
-from fedwhy.errors import RunError
+from fedwhy.errors import CheckpointError, RunError
 from fedwhy.tracking import read_record
 
 
@@ -138,3 +138,23 @@ def test_model_that_cannot_be_saved_costs_nothing_else(tmp_path, clients, softma
         train(replace(softmax, save=save, save_suffix=".own"), clients, tmp_path / "r")
     assert (tmp_path / "r" / "report.html").exists()
     assert read_record(tmp_path / "r")["summary"]["rounds"] == 2
+
+
+def test_resume_asks_for_the_same_preparation(tmp_path, clients, softmax):
+    def prepared(by):
+        return softmax.prepared(fw.Preparation(fw.prepare.Scale(by)))
+
+    path = tmp_path / "r"
+    train(prepared(2), clients, path)
+    for other in (softmax, prepared(3)):
+        with pytest.raises(CheckpointError, match="preparation = .*; resume with the same"):
+            train(other, clients, path, rounds=3, resume=path)
+    assert train(prepared(2), clients, path, rounds=3, resume=path).rounds == 3
+
+
+def test_a_preparation_left_by_another_run_is_removed(tmp_path, clients, softmax):
+    path = tmp_path / "r"
+    train(softmax, clients, path)
+    (path / "preparation.json").write_text("{}")
+    train(softmax, clients, path, rounds=3, resume=path)
+    assert not (path / "preparation.json").exists()

@@ -10,7 +10,7 @@ import optax
 from fedwhy.aggregators import Message
 from fedwhy.algorithms.algorithm import Batch, ClientWork
 from fedwhy.data import Batching
-from fedwhy.data.augmentation import Augmentation, chain
+from fedwhy.data.augmentation import Augmentation, Chain
 from fedwhy.errors import ParameterError, number, one_of
 from fedwhy.federated import trees
 from fedwhy.models import Model, Weights
@@ -122,7 +122,7 @@ class LocalSGD:
     def work(self, model: Model) -> ClientWork:
         """Returns this training as client work for `model`; it receives the global `Weights`."""
         keep = self.state == "client"
-        augment = chain(*self.augmentations) if self.augmentations else None
+        augment = Chain(self.augmentations) if self.augmentations else None
 
         def enrol(weights: Weights):
             return weights.state if keep else ()

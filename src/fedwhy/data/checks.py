@@ -105,6 +105,23 @@ def check_labels(
     raise DataError(f"{data.place(row)}: label {wrong} is outside 0..{classes - 1}; {advice}")
 
 
+def check_one_hot(
+    data: Examples, step: str, classes: int, ignored_class: int | None = None
+) -> None:
+    """Raises `DataError` where `step` cannot make y one-hot of `classes`, as `check_labels` does.
+
+    A y that is no whole numbers is left to the step.
+    """
+    if data.y.dtype.kind not in "iu":
+        return
+    if data.classes is not None and data.classes != classes:
+        raise DataError(
+            f"{step} makes labels one-hot of {classes} classes, but the data has {data.classes}; "
+            f"set {step}(classes={data.classes})"
+        )
+    check_labels(data, ignored_class, classes)
+
+
 def first_bad_row(array: np.ndarray, good: Callable[[np.ndarray], np.ndarray]) -> int | None:
     """The first row of `array` `[rows, ...]` with a value that is not `good`, or None.
 

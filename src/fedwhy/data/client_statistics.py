@@ -6,19 +6,24 @@ arrays and with the same numbers: `descriptions` and `summed_histograms`.
 With `minimum=k`, this is held back at the client, before anything is sent:
 
 - everything, by a client with fewer than k examples
-- the count of a label of which it has fewer than k examples
+- the count of a label that is smaller than k examples have labels, and its next larger count, too,
+  where all that was held back is still less than that: the total would tell
 - a feature of which it has fewer finite values than k whole examples have
-- a count of missing values that is smaller than the values of k examples
+- a count of missing values that is smaller than the values of k examples: they count as values like
+  the mean of the others; and one that leaves fewer values than that
 - for k of 2 or more, the least and the greatest value of every feature, which are one example's
 - single values in a histogram: they are counted in groups as large as k examples have
 
-Differences are not protected: where a client holds back one label of two, its number of examples
-tells how many there are. Sums that are to hide that must be joined by secure aggregation.
+So no difference of two numbers of one description tells of fewer than k examples at a client, save
+one: a histogram leaves out what fills no group, which may tell that a value is missing. Nothing
+protects differences of two descriptions, as of data with and without an example. To hide one
+client's numbers among all, they must be joined by secure aggregation.
 """
 
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -28,7 +33,7 @@ from fedwhy.data.arrays import take
 from fedwhy.data.checks import check_labels
 from fedwhy.data.dataset import Dataset
 from fedwhy.data.moments import Moments, client_moments, real_leaves
-from fedwhy.data.stats import count_labels
+from fedwhy.data.stats import count_labels, countable
 from fedwhy.errors import DataError
 
 PyTree = Any
@@ -38,12 +43,16 @@ GROUPS = 16  # Of clients, read side by side.
 
 
 class Examples(NamedTuple):
-    """Examples by client: x, y, `offsets` int64 `[clients + 1]` and `classes`."""
+    """Examples by client: x, y, `offsets` int64 `[clients + 1]` and `classes`.
+
+    Labels that are `ignored_class` are not counted.
+    """
 
     x: PyTree
     y: np.ndarray
     offsets: np.ndarray
     classes: int | None
+    ignored_class: int | None = None
 
 
 class Field(NamedTuple):
@@ -59,19 +68,24 @@ class Field(NamedTuple):
 
 
 def local_description(
-    x: PyTree, y: np.ndarray, classes: int | None = None, minimum: int = 0
+    x: PyTree,
+    y: np.ndarray,
+    classes: int | None = None,
+    minimum: int = 0,
+    ignored_class: int | None = None,
 ) -> dict[str, np.ndarray]:
     """What one client sends first, of its own examples; x, y and `classes` as in `Dataset`.
 
     - `examples`: int64 `[]`
-    - `labels`: int64 `[classes]`, empty where y does not hold one class number an example
+    - `labels`: int64 `[classes]`, over all positions of y `[examples, ...]`; empty without
+      `classes`. Labels that are `ignored_class` are left out
     - `count`, `missing`: int64 `[features]`, values that are finite, and that are not
     - `mean`, `squares`: float64 `[features]`, the mean and the sum of squared deviations from it
     - `least`, `greatest`: float64 `[features]`, inf and -inf where there are none to send
 
     Raises `DataError` as `describe` does.
     """
-    sent = descriptions(alone(x, y, classes), minimum)
+    sent = descriptions(alone(x, y, classes, ignored_class), minimum)
     return {key: value[0] for key, value in sent.items()}
 
 
@@ -82,40 +96,42 @@ def local_histograms(
     high: np.ndarray,
     classes: int | None = None,
     minimum: int = 0,
+    ignored_class: int | None = None,
 ) -> np.ndarray:
     """What one client sends next, given ranges float64 `[features]`: int64 `[features, BINS]`."""
     counts = [
         histogram.local_histogram(f.array, low[f.place], high[f.place], group_size(f, minimum))
-        for f in fields_of(alone(x, y, classes))
+        for f in fields_of(alone(x, y, classes, ignored_class))
     ]
     return np.concatenate(counts)
 
 
-def alone(x: PyTree, y: np.ndarray, classes: int | None) -> Examples:
+def alone(x: PyTree, y: np.ndarray, classes: int | None, ignored_class: int | None) -> Examples:
     """One client's examples; raises `DataError` where they do not fit each other."""
     data = Dataset(x, y, classes=classes)
-    check_labels(data)
-    return Examples(data.x, data.y, np.array([0, len(data)]), data.classes)
+    check_labels(data, ignored_class)
+    return Examples(data.x, data.y, np.array([0, len(data)]), data.classes, ignored_class)
 
 
 def descriptions(examples: Examples, minimum: int) -> dict[str, np.ndarray]:
     """The `local_description` of every client, stacked `[clients, ...]`."""
-    groups = in_groups(examples, group_descriptions)
+    counted = countable(examples.offsets, examples.classes or 0)
+    groups = in_groups(examples, partial(group_descriptions, counted=counted))
     sent = {key: np.concatenate([group[key] for group in groups]) for key in groups[0]}
     if minimum <= 1:
         return sent
     fields = fields_of(examples)
     widths = np.concatenate([np.full(len(f.names), f.width) for f in fields])
-    return held_back(sent, widths, minimum)
+    return held_back(sent, widths, examples.y[0].size, minimum)
 
 
-def group_descriptions(examples: Examples) -> dict[str, np.ndarray]:
-    """What clients would send if they held nothing back, `[clients, ...]`."""
+def group_descriptions(examples: Examples, counted: bool) -> dict[str, np.ndarray]:
+    """What clients would send if they held nothing back, `[clients, ...]`; labels if `counted`."""
     sizes = np.diff(examples.offsets)
     labels = np.zeros((len(sizes), 0), np.int64)
-    if examples.classes is not None and examples.y.ndim == 1:
-        owner = np.repeat(np.arange(len(sizes)), sizes)
-        labels = count_labels(examples.y, owner, len(sizes), examples.classes)
+    if counted and examples.classes is not None:
+        ignored = examples.ignored_class
+        labels = count_labels(examples.y, examples.offsets, examples.classes, ignored)
     fields = fields_of(examples)
     parts = [client_moments(f.array, examples.offsets, len(f.names)) for f in fields]
     moments = Moments(*(np.concatenate(part, axis=1) for part in zip(*parts, strict=True)))
@@ -129,19 +145,46 @@ def group_descriptions(examples: Examples) -> dict[str, np.ndarray]:
 
 
 def held_back(
-    sent: dict[str, np.ndarray], widths: np.ndarray, minimum: int
+    sent: dict[str, np.ndarray], widths: np.ndarray, positions: int, minimum: int
 ) -> dict[str, np.ndarray]:
-    """What clients send `[clients, ...]` without what rests on fewer than `minimum` examples."""
+    """What clients send `[clients, ...]` without what rests on fewer than `minimum` examples.
+
+    An example has `widths` `[features]` values, and `positions` labels.
+    """
     enough = sent["examples"] >= minimum
     stays = enough[:, None] & (sent["count"] >= minimum * widths)
+    # Of few values that are there, the number of those that are missing would tell.
+    many = (sent["missing"] >= minimum * widths) & (stays | (sent["count"] == 0))
+    missing = np.where(many, sent["missing"], 0)
+    labels = without_few(sent["labels"], minimum * positions)
+    # As if the missing values that are not told were there, of the mean and variance of the others.
+    told = sent["examples"][:, None] * widths - missing
+    squares = sent["squares"] * (told / np.maximum(sent["count"], 1))
     return {
         "examples": np.where(enough, sent["examples"], 0),
-        "labels": np.where(enough[:, None] & (sent["labels"] >= minimum), sent["labels"], 0),
-        "missing": np.where(sent["missing"] >= minimum * widths, sent["missing"], 0),
-        **{key: np.where(stays, sent[key], 0) for key in ("count", "mean", "squares")},
+        "labels": np.where(enough[:, None], labels, 0),
+        "missing": missing,
+        "count": np.where(stays, told, 0),
+        "mean": np.where(stays, sent["mean"], 0),
+        "squares": np.where(stays, squares, 0),
         "least": np.full(stays.shape, np.inf),
         "greatest": np.full(stays.shape, -np.inf),
     }
+
+
+def without_few(labels: np.ndarray, minimum: int) -> np.ndarray:
+    """Counts `[clients, classes]` with 0 for those below `minimum`.
+
+    Where all that a client holds back is less than `minimum`, its total would tell it, so the least
+    count that is left goes, too ("complementary suppression").
+    """
+    kept = np.where(labels >= minimum, labels, 0)
+    hidden = labels.sum(axis=1) - kept.sum(axis=1)
+    tells = np.flatnonzero((hidden > 0) & (hidden < minimum))
+    if kept.shape[1]:
+        most = np.iinfo(kept.dtype).max
+        kept[tells, np.where(kept[tells] > 0, kept[tells], most).argmin(axis=1)] = 0
+    return kept
 
 
 def summed_histograms(
@@ -173,7 +216,7 @@ def in_groups(examples: Examples, of_group: Callable[[Examples], T]) -> list[T]:
     def group(first: int, last: int) -> T:
         offsets = examples.offsets[first : last + 1]
         x, y = take((examples.x, examples.y), slice(offsets[0], offsets[-1]))
-        return of_group(Examples(x, y, offsets - offsets[0], examples.classes))
+        return of_group(examples._replace(x=x, y=y, offsets=offsets - offsets[0]))
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         return list(threads.map(group, bounds[:-1], bounds[1:]))

@@ -46,21 +46,22 @@ class Clients(Protocol):
     def place(self, row: int) -> str: ...  # noqa: D102
 
 
-def describe(clients: Clients, minimum: int = 0) -> Description:
+def describe(clients: Clients, minimum: int = 0, ignored_class: int | None = None) -> Description:
     """Counts, labels, and the distribution of every feature, of all clients' examples together.
 
     The columns of an x of shape `[examples, columns]`, up to 64, are features of their own; of any
     other array, such as images, all values are one feature. So is a y that holds no class numbers.
     With `minimum` of 2 or more, quantiles may also be off by fewer than that many examples a
     client, and values more than `REACH` standard deviations from the mean count as just so far
-    away. `client_statistics` says what is held back.
+    away. `client_statistics` says what is held back. Labels are counted over all positions of y
+    `[examples, ...]`, without those that are `ignored_class`.
 
     Raises `DataError` for labels outside `0..classes-1` and for complex numbers, and
     `ParameterError` for a `minimum` that is no whole number.
     """
     whole_number("minimum", minimum)
-    check_labels(clients)
-    examples = Examples(clients.x, clients.y, clients.offsets, clients.classes)
+    check_labels(clients, ignored_class)
+    examples = Examples(clients.x, clients.y, clients.offsets, clients.classes, ignored_class)
     known = join(descriptions(examples, minimum))
     low, high = ranges(known, minimum)
     counts = add(summed_histograms(examples, low, high, minimum))
@@ -169,12 +170,17 @@ def joining(classes: int, features: int) -> ff.Computation:
 
 
 def ranges(known: Joined, minimum: int) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest value that histograms tell apart, float64 `[features]` each."""
+    """The least and the greatest value that histograms tell apart, float64 `[features]` each.
+
+    NaN where they are not known, or too far apart for a float64.
+    """
     reach = REACH * known.std
     low, high = known.least, known.greatest
     if minimum > 1:  # These two were not sent.
         low, high = known.mean - reach, known.mean + reach
-    return np.nan_to_num(low), np.nan_to_num(high)
+    with np.errstate(over="ignore"):
+        near = np.isfinite(high - low)
+    return np.where(near, low, np.nan), np.where(near, high, np.nan)
 
 
 def add(histograms: np.ndarray) -> np.ndarray:

@@ -36,9 +36,11 @@ class Description:
     - `clients`, `reporting`: how many there are, and how many hold at least `minimum` examples; all
       that follows is of these
     - `examples`, `smallest`, `largest`: how many in all, and at the smallest and largest client
-    - `label_counts`: int64 `[classes]`, or None where examples have no class numbers
+    - `label_counts`: int64 `[classes]`, over all positions of sequences, or None where they were
+      not counted
     - `features`: a `FeatureDescription` by the feature's name
-    - `minimum`: what rests on fewer examples at a client was held back there
+    - `minimum`: what rests on fewer examples at a client was held back there; missing values that
+      were count among `values`
     """
 
     name: str

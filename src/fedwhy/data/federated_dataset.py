@@ -33,7 +33,7 @@ from fedwhy.data.dataset import Dataset, summary, to_classes
 from fedwhy.data.describe import describe
 from fedwhy.data.description import Description
 from fedwhy.data.skew import feature_shift, target_distance
-from fedwhy.data.stats import Stats, count_labels
+from fedwhy.data.stats import Stats, count_labels, countable
 from fedwhy.errors import DataError, ParameterError
 
 PyTree = Any
@@ -273,28 +273,32 @@ class FederatedDataset:
     def stats(self, ignored_class: int | None = None, features: bool = False) -> Stats:
         """Who holds what; raises `DataError` for labels outside `0..classes-1`.
 
-        Labels are counted where `classes` is known and every example has one label; those of the
-        `ignored_class` of a model are left out. With `features`, x is read, too, for how much each
-        client's features differ from all clients'.
+        Labels are counted where `classes` is known, over all positions of y `[examples, ...]`, such
+        as the letters of a text; those of the `ignored_class` of a model are left out. With
+        `features`, x is read, too, for how much each client's features differ from all clients'.
         """
         counts = None
         of_values = feature_shift(self.x, self.offsets) if features else {}
-        if self.classes is not None and self.y.ndim == 1:
+        if self.classes is not None and (self.y.ndim == 1 or self.y.dtype.kind in "iu"):
             check_labels(self, ignored_class)
-            kept = slice(None) if ignored_class is None else self.y != ignored_class
-            counts = count_labels(self.y[kept], self.owner[kept], self.clients, self.classes)
+            if countable(self.offsets, self.classes):
+                counts = count_labels(self.y, self.offsets, self.classes, ignored_class)
         elif self.classes is None and self.y.ndim == 1 and self.y.dtype.kind != "c":
             of_values["target_distance"] = target_distance(self.y, self.offsets)
         return Stats(self.name, self.ids, self.sizes, counts, of_values)
 
-    def describe(self, minimum: int = 0) -> Description:
+    def describe(self, minimum: int = 0, ignored_class: int | None = None) -> Description:
         """What the data look like, by what clients may tell without showing an example.
 
         Counts, labels, and mean, deviation, extremes and quantiles of every feature, of all clients
-        together. Nothing is told that rests on fewer than `minimum` examples at a client. See
-        `fedwhy.data.describe`; raises `DataError` for labels outside `0..classes-1`.
+        together. With a `minimum` of 2 or more, no number is told that rests on fewer than so many
+        examples at a client, and none follows by subtraction from the others, save that a value is
+        missing. Differences of two descriptions are not protected, as of data with and without an
+        example. See `fedwhy.data.describe` and `fedwhy.data.client_statistics`. Raises `DataError`
+        for labels outside `0..classes-1`, but for the `ignored_class` of a model, which is not
+        counted.
         """
-        return describe(self, minimum)
+        return describe(self, minimum, ignored_class)
 
     def save(self, folder: str | Path) -> None:
         """Writes the dataset to a new folder, which `read` opens memory-mapped, whatever its size.

@@ -1,6 +1,7 @@
 """Histograms of clients' values over a common range, and the quantiles that they tell.
 
 A range `[low, high]` is cut into `BINS` equal bins; a value outside counts for the bin at its end.
+A range of NaN is of a feature of which no histogram is known.
 """
 
 import numpy as np
@@ -78,9 +79,12 @@ def bins_of(
     missing = not finite.all()
     if missing:
         values[~finite] = 0
+    low, high = np.where(np.isnan(low), 0, (low, high))  # Of no range, all is in the first bin.
     width = (high - low) / BINS
-    values -= low[:, None]
-    values *= np.divide(1, width, out=np.zeros(features), where=width > 0)[:, None]
+    with np.errstate(over="ignore"):  # Far outside is outside.
+        values -= low[:, None]
+    smallest = np.finfo(np.float64).tiny  # One over less is not finite.
+    values *= np.divide(1, width, out=np.zeros(features), where=width > smallest)[:, None]
     np.clip(values, 0, BINS - 1, out=values)
     bins = values.astype(np.int64)
     bins += np.arange(features)[:, None] * BINS

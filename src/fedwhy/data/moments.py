@@ -57,7 +57,10 @@ def client_moments(array: np.ndarray, offsets: np.ndarray, features: int) -> Mom
     for rows, owners, starts in blocks(array, offsets):
         values = array[rows].reshape(rows.stop - rows.start, features, -1).astype(np.float64)
         before = Moments(*(part[owners] for part in moments))
-        for whole, part in zip(moments, join(before, of_block(values, starts)), strict=True):
+        # Values near the ends of float64 have moments beyond, which are not finite.
+        with np.errstate(over="ignore", invalid="ignore"):
+            after = join(before, of_block(values, starts))
+        for whole, part in zip(moments, after, strict=True):
             whole[owners] = part
     return moments
 

@@ -17,8 +17,8 @@ def split(
     data: FederatedDataset, test: float, seed: int, stratified: bool
 ) -> tuple[FederatedDataset, FederatedDataset]:
     """A dataset to train and one to test on, see `FederatedDataset.split`."""
-    number("test", test, above=0, below=1)
-    whole_number("seed", seed)
+    test = number("test", test, above=0, below=1)
+    seed = whole_number("seed", seed)
     if stratified and (data.y.ndim != 1 or data.y.dtype.kind not in "iu"):
         raise DataError(
             f"{data.name}: a stratified split needs one whole number an example, "

@@ -1,13 +1,17 @@
 """`Stats`: who holds how many examples of which labels, and how uneven that is."""
 
+import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from fedwhy.data.arrays import row_blocks
 from fedwhy.data.skew import MEASURES, effective_clients, label_measures
 
+log = logging.getLogger("fedwhy")
+MOST_CELLS = 1 << 28  # Counts of labels by client, 2 GiB.
 LISTED = 1000  # Clients that are listed one by one; of more, a sample.
 RATIO = 30  # Sizes that differ by more are binned on a logarithmic scale.
 
@@ -16,9 +20,10 @@ RATIO = 30  # Sizes that differ by more are binned on a logarithmic scale.
 class Stats:
     """Numbers on a federated dataset.
 
-    `ids` and `sizes` int64 are `[clients]`; `label_counts` is int64 `[clients, classes]`, or None
-    where examples have no class numbers. Properties about labels are then None, too. `of_values`
-    are those measures of `skew` that take more than labels.
+    `ids` and `sizes` int64, in examples, are `[clients]`; `label_counts` is int64
+    `[clients, classes]`, over all positions of sequences, or None where examples have no class
+    numbers. Properties about labels are then None, too. Shares of labels are of these counts, not
+    of sizes. `of_values` are those measures of `skew` that take more than labels.
     """
 
     name: str
@@ -173,7 +178,36 @@ def known(values: np.ndarray) -> list[float | None]:
     return [None if np.isnan(value) else value for value in values.tolist()]
 
 
-def count_labels(labels: np.ndarray, owner: np.ndarray, clients: int, classes: int) -> np.ndarray:
-    """Examples by client and class, int64 `[clients, classes]`; all labels must be in range."""
-    cell = owner.astype(np.int64) * classes + labels.astype(np.int64)
-    return np.bincount(cell, minlength=clients * classes).reshape(clients, classes)
+def countable(offsets: np.ndarray, classes: int) -> bool:
+    """Whether a table of the labels of all clients fits into memory; the log tells if not."""
+    fits = (len(offsets) - 1) * classes <= MOST_CELLS
+    if not fits:
+        log.warning(
+            "labels are not counted: %d clients by %d classes are too large a table; select() "
+            "fewer clients",
+            *(len(offsets) - 1, classes),
+        )
+    return fits
+
+
+def count_labels(
+    y: np.ndarray, offsets: np.ndarray, classes: int, ignored_class: int | None = None
+) -> np.ndarray:
+    """Labels by client and class, int64 `[clients, classes]`, over all positions of each example.
+
+    Client number c owns rows `offsets[c]:offsets[c + 1]` of `y` `[examples, ...]`. All labels must
+    be in range or `ignored_class`, which is not counted.
+    """
+    counts = np.zeros((len(offsets) - 1, classes), np.int64)
+    for rows in row_blocks(y):
+        labels = y[rows].reshape(-1).astype(np.int64)
+        stop = min(rows.stop, len(y))
+        first = int(np.searchsorted(offsets, rows.start, side="right")) - 1
+        last = int(np.searchsorted(offsets, stop))
+        held = np.diff(np.clip(offsets[first : last + 1], rows.start, stop))
+        cell = np.repeat(np.arange(last - first) * classes, held * (y.size // len(y))) + labels
+        if ignored_class is not None:
+            cell = cell[labels != ignored_class]
+        found = np.bincount(cell, minlength=(last - first) * classes)
+        counts[first:last] += found.reshape(last - first, classes)
+    return counts

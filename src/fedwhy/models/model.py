@@ -130,6 +130,7 @@ class Model:
 
         Raises:
             ModelError: the model has a preparation already.
+            ParameterError: `preparation` is none, such as a step alone.
         """
         from fedwhy.models.prepared import prepared_model
 

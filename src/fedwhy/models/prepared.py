@@ -6,12 +6,16 @@ from typing import Any
 
 import jax
 
-from fedwhy.errors import ModelError
+from fedwhy.errors import ModelError, ParameterError
 from fedwhy.models.model import Description, Model, Prepares, PyTree, Weights
 
 
 def prepared_model(model: Model, preparation: Prepares) -> Model:
     """See `Model.prepared`."""
+    if not all(callable(getattr(preparation, m, None)) for m in ("inputs", "labels", "to_dict")):
+        raise ParameterError(
+            "preparation", f"expected a fw.Preparation of steps, given {preparation!r}"
+        )
     if model.preparation is not None:
         raise ModelError(
             "the model is prepared already; put all steps into one Preparation, in their order"

@@ -14,7 +14,7 @@ SUFFIXES = (".html", *(f".{format}" for format in FORMATS))
 class Clients(Protocol):
     """A `FederatedDataset`."""
 
-    def stats(self, *, features: bool = False) -> Any: ...  # noqa: D102
+    def stats(self, ignored_class: int | None = None, features: bool = False) -> Any: ...  # noqa: D102
 
 
 @runtime_checkable
@@ -24,21 +24,23 @@ class Stats(Protocol):
     def to_dict(self) -> dict[str, Any]: ...  # noqa: D102
 
 
-def draw_partition(clients: Clients | Stats, path: str | Path) -> None:
+def draw_partition(
+    clients: Clients | Stats, path: str | Path, ignored_class: int | None = None
+) -> None:
     """Draws who holds which labels, how many examples, and how unlike the others each client is.
 
     The format is that of the name: a page that works offline (.html), or a picture (.png, .svg,
     .pdf; `pip install "fedwhy[pictures]"`). Of `clients` x is read, too, for how much their
     features differ; of their `stats()` only what was measured is drawn. Of very many clients a
-    sample is. Raises `ParameterError` for another ending, and `OSError` where the file cannot be
-    written.
+    sample is. Labels that are `ignored_class` are left out. Raises `ParameterError` for another
+    ending, and `OSError` where the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ParameterError(
             "path", f"expected a name that ends in {', '.join(SUFFIXES)}, given {str(path)!r}"
         )
-    stats = clients.stats(features=True) if isinstance(clients, Clients) else clients
+    stats = clients.stats(ignored_class, features=True) if isinstance(clients, Clients) else clients
     if not isinstance(stats, Stats):
         raise ParameterError(
             "clients",

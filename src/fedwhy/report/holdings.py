@@ -56,7 +56,7 @@ def stacked(labels: Labels) -> list[Trace]:
             "name": name,
             "role": f"label-{k}",
             "customdata": labels.counts[:, k].tolist(),
-            "hovertemplate": "client %{x}<br>label %{fullData.name}: %{customdata:,} examples, "
+            "hovertemplate": "client %{x}<br>label %{fullData.name}: %{customdata:,} times, "
             "%{y:.0%}<extra></extra>",
         }
         for k, name in enumerate(labels.names)
@@ -77,7 +77,7 @@ def heat(labels: Labels) -> list[Trace]:
         "ramp": ["0 %", f"{100 * most:.0f} %"],
         "showscale": False,
         "customdata": labels.counts.T.tolist(),
-        "hovertemplate": "client %{x}<br>label %{y}: %{customdata:,} examples, "
+        "hovertemplate": "client %{x}<br>label %{y}: %{customdata:,} times, "
         "%{z:.0%}<extra></extra>",
     }
     return [trace]

@@ -29,7 +29,7 @@ DISTANCES = {
 class Labels(NamedTuple):
     """Clients by their main label: `shares` and `counts` are `[clients, labels]`.
 
-    `sizes` `[clients]` are their examples of any label. `few` says that bars and colours can show
+    `sizes` `[clients]` are their examples. `few` says that bars and colours can show
     them; `note` what is not shown, if anything.
     """
 
@@ -102,8 +102,9 @@ def labels_of(record: Record) -> Labels | None:
     picked = evenly(np.argsort(-table.sum(axis=1), kind="stable"), CELLS)
     kept = np.sort(np.argsort(-table.sum(axis=0), kind="stable")[:ROWS])
     picked = picked[by_main_label(table[picked])]
-    held = table[picked].sum(axis=1)
-    table = table[np.ix_(picked, kept)]
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    sizes = np.asarray(partition.get("sizes") or table.sum(axis=1), int)[picked]
+    table, shares = table[np.ix_(picked, kept)], shares[np.ix_(picked, kept)]
     notes = [
         f"a sample of {len(picked)} of {count(clients)} clients, from the largest to the smallest"
         if len(picked) < clients
@@ -113,9 +114,9 @@ def labels_of(record: Record) -> Labels | None:
     return Labels(
         clients=drawable(ids[i] for i in picked),
         names=[names[k] for k in kept],
-        shares=table / np.maximum(held, 1)[:, None],
+        shares=shares,
         counts=table.astype(int),
-        sizes=held.astype(int),
+        sizes=sizes,
         few=few,
         note="; ".join(filter(None, notes)),
     )

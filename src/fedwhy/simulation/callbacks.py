@@ -41,6 +41,7 @@ class Training:
     @property
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to go on from another's checkpoint."""
+        preparation = self.algorithm.model.preparation
         return {
             "algorithm": self.algorithm.name,
             "seed": self.seed,
@@ -48,6 +49,7 @@ class Training:
             "clients": self.clients.clients,
             "data": self.clients.fingerprint,
             "batching": asdict(self.algorithm.client(self.algorithm.model).batching),
+            "preparation": None if preparation is None else preparation.to_dict(),
         }
 
     @property

@@ -14,6 +14,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from reprlib import Repr
 from typing import Any, NamedTuple
 
 import jax
@@ -29,6 +30,8 @@ from fedwhy.simulation.files import sync_folder, write_synced
 
 PyTree = Any
 log = logging.getLogger("fedwhy")
+SHORT = Repr()  # What Standardise learnt may be thousands of numbers.
+SHORT.maxstring = SHORT.maxother = 80
 
 ARRAYS, MANIFEST, FORMAT = "state.safetensors", "manifest.json", 2
 DAMAGE = (OSError, ValueError, KeyError, SafetensorError)
@@ -102,9 +105,10 @@ def load(folder: Path, like: PyTree, identity: dict[str, Any]) -> Checkpoint:
             )
         for name, value in identity.items():
             if manifest["identity"].get(name) != value:
+                theirs, ours = map(SHORT.repr, (manifest["identity"].get(name), value))
                 raise CheckpointError(
-                    f"{path}: its run had {name} = {manifest['identity'].get(name)!r}, this one "
-                    f"has {value!r}; resume with the same {name}, or start a new run"
+                    f"{path}: its run had {name} = {theirs}, this one has {ours}; "
+                    f"resume with the same {name}, or start a new run"
                 )
         state = fill(like, arrays, path)
         engine = Settings(**manifest["engine"])

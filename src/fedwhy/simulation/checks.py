@@ -7,8 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fedwhy.data import Batching, Dataset, FederatedDataset, check_labels, check_values
-from fedwhy.data.augmentation import Augmentation
+from fedwhy.data import (
+    Batching,
+    Dataset,
+    FederatedDataset,
+    Preparation,
+    check_labels,
+    check_values,
+)
+from fedwhy.data.augmentation import Augmentation, Chain, Mixup
+from fedwhy.data.checks import check_one_hot
 from fedwhy.errors import DataError, FedwhyError, ModelError
 from fedwhy.models import Metric, Model, Weights
 
@@ -24,6 +32,8 @@ def check_fit(model: Model, weights: Weights, data: Dataset | FederatedDataset) 
     Raises `DataError` for unusable values, `ModelError` where the outputs do not fit `data`.
     """
     check_values(data, model.ignored_class)
+    if isinstance(model.preparation, Preparation):
+        model.preparation.check_labels(data, model.ignored_class)
     x, y = example(data)
     try:
         output, _ = jax.eval_shape(lambda w, x: model.apply(*w, x, None, False), weights, x)
@@ -149,6 +159,9 @@ def check_augmentation(
 
     `output` is as `check_fit` returns it.
     """
+    for step in augment.steps if isinstance(augment, Chain) else (augment,):
+        if isinstance(step, Mixup) and step.classes is not None:
+            check_one_hot(clients, "Mixup", step.classes, model.ignored_class)
     before = example(clients)
     try:
         after = jax.eval_shape(lambda x, y: augment(jax.random.key(0), x, y), *before)

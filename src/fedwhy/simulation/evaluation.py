@@ -9,6 +9,8 @@ from jax.sharding import PartitionSpec
 
 from fedwhy.algorithms import Tally
 from fedwhy.data import Dataset, FederatedDataset
+from fedwhy.data.arrays import leaves_of, to_arrays
+from fedwhy.data.checks import check_range
 from fedwhy.engine import Settings, local_settings
 from fedwhy.engine.devices import AXIS, compiler_options, local_mesh, make_mesh, share
 from fedwhy.engine.lowering import lower
@@ -128,11 +130,17 @@ def scores(model: Model, tally: Tally) -> dict[str, jax.Array]:
 
 
 def predict(model: Model, weights: Weights, x: Any) -> Any:
-    """The model's outputs for `x` `[examples, ...]`, as NumPy arrays `[examples, ...]`."""
+    """The model's outputs for `x` `[examples, ...]`, as NumPy arrays `[examples, ...]`.
+
+    Raises `DataError` for no examples, and for values that JAX cannot hold.
+    """
+    x = to_arrays("x", x)
+    data = Dataset(x, np.zeros(len(jax.tree.leaves(x)[0])), "predict")
+    for field, array in leaves_of("x", x):
+        check_range(data, field, array)
     apply = jax.jit(lambda weights, x: model.apply(*weights, x, None, False)[0])
-    examples = jax.tree.leaves(x)[0].shape[0]
     parts = []
-    for at in range(0, examples, BATCH_SIZE):
+    for at in range(0, len(data), BATCH_SIZE):
         part = jax.tree.map(lambda a, at=at: jnp.asarray(a[at : at + BATCH_SIZE]), x)
         parts.append(jax.device_get(apply(weights, part)))
     return jax.tree.map(lambda *a: np.concatenate(a), *parts)

@@ -60,7 +60,10 @@ class Run:
         return Evaluator(self.algorithm.model, data)(self.weights)
 
     def predict(self, x: Any) -> Any:
-        """The trained model's outputs for `x` `[examples, ...]`, NumPy arrays."""
+        """The trained model's outputs for `x` `[examples, ...]`, NumPy arrays.
+
+        Raises `DataError` for no examples, and for values that JAX cannot hold.
+        """
         return predict(self.algorithm.model, self.weights, x)
 
     def summary(self) -> dict[str, Any]:

@@ -78,7 +78,9 @@ class RunFolder(Callback):
             stats = training.clients.stats(training.algorithm.model.ignored_class)
             write_json(self.path / "partition.json", stats.to_dict())
             preparation = training.algorithm.model.preparation
-            if preparation is not None:
+            if preparation is None:  # A run that goes on here may have left one.
+                (self.path / "preparation.json").unlink(missing_ok=True)
+            else:
                 write_json(self.path / "preparation.json", preparation.to_dict())
             self._write_metrics(training)
             if not self._resumed(training):

@@ -5,7 +5,7 @@ function of the key that JAX can trace and that keeps the shapes and types of `x
 examples, as the data holds them, before the model's preparation: units and zeros are theirs.
 """
 
-from fedwhy.data.augmentation.chain import Augmentation, chain
+from fedwhy.data.augmentation.chain import Augmentation, Chain
 from fedwhy.data.augmentation.images import Cutout, RandomCrop, RandomFlip
 from fedwhy.data.augmentation.mixup import Mixup
 from fedwhy.data.augmentation.noise import GaussianNoise
@@ -13,11 +13,11 @@ from fedwhy.data.augmentation.rotation import RandomRotation
 
 __all__ = [
     "Augmentation",
+    "Chain",
     "Cutout",
     "GaussianNoise",
     "Mixup",
     "RandomCrop",
     "RandomFlip",
     "RandomRotation",
-    "chain",
 ]

@@ -1,5 +1,6 @@
 """What an augmentation is, and several one after another."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jax
@@ -16,15 +17,17 @@ class Augmentation(Protocol):
         ...
 
 
-def chain(*steps: Augmentation) -> Augmentation:
+@dataclass(frozen=True)
+class Chain:
     """All steps, one after another, each with a key of its own."""
 
-    def augment(key: jax.Array, x: PyTree, y: Any) -> tuple[PyTree, Any]:
-        for number, step in enumerate(steps):
+    steps: tuple[Augmentation, ...]
+
+    def __call__(self, key: jax.Array, x: PyTree, y: Any) -> tuple[PyTree, Any]:
+        """The batch as all steps change it."""
+        for number, step in enumerate(self.steps):
             x, y = step(jax.random.fold_in(key, number), x, y)
         return x, y
-
-    return augment
 
 
 def as_before(values: jax.Array, before: jax.Array) -> jax.Array:

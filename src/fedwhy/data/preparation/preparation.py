@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -10,9 +11,10 @@ import jax
 import numpy as np
 
 from fedwhy.data.arranging import classes_of
+from fedwhy.data.checks import Examples, check_one_hot
 from fedwhy.data.dataset import Dataset
 from fedwhy.data.federated_dataset import FederatedDataset
-from fedwhy.data.preparation.blocks import blocks, one_example, rows_at_once
+from fedwhy.data.preparation.copies import check_ranges, prepared
 from fedwhy.data.preparation.standardise import Standardise
 from fedwhy.data.preparation.steps import Cast, Flatten, OneHot, Resize, Scale
 from fedwhy.errors import ParameterError, suggest
@@ -52,7 +54,8 @@ class Preparation:
         """Returns this preparation with its steps fitted on `clients`, in order.
 
         Each step sees the examples as those before it leave them, a block at a time; no prepared
-        copy is made. What reaches the server are sums over clients, never examples.
+        copy is made. What reaches the server are sums over clients, never examples. Raises
+        `DataError` for values that JAX cannot hold.
         """
         if not isinstance(clients, FederatedDataset):
             raise ParameterError(
@@ -61,8 +64,10 @@ class Preparation:
         fitted = Preparation()
         for step in self.steps:
             if hasattr(step, "fit"):
+                check_ranges(clients, "x", fitted.inputs)
                 step = step.fit(clients, fitted.inputs if fitted._having("inputs") else None)
             fitted = Preparation(*fitted.steps, step)
+        check_ranges(clients, "x", fitted.inputs)
         return fitted
 
     def inputs(self, x: PyTree) -> PyTree:
@@ -78,10 +83,25 @@ class Preparation:
         return y
 
     def apply(self, data: AnyDataset) -> AnyDataset:
-        """A prepared copy of `data`, in NumPy; `classes` is None where labels become one-hot."""
-        x = prepared(self.inputs, data.x) if self._having("inputs") else data.x
-        y = prepared(self.labels, data.y) if self._having("labels") else data.y
+        """A prepared copy of `data`, in NumPy; `classes` is None where labels become one-hot.
+
+        Arrays that no step changes are shared. Raises `DataError` for values that JAX cannot hold,
+        and for labels that `check_labels` refuses.
+        """
+        self.check_labels(data)
+        x = prepared(data, "x", self.inputs)
+        y = prepared(data, "y", self.labels)
         return replace(data, x=x, y=y, classes=classes_of(data, y))
+
+    def check_labels(self, data: Examples, ignored_class: int | None = None) -> None:
+        """Raises `DataError` for labels of `data` that cannot be made one-hot.
+
+        They may also be `ignored_class`. Where a step acts on labels before `OneHot` does, what it
+        makes of them is not checked.
+        """
+        first = next(iter(self._having("labels")), None)
+        if isinstance(first, OneHot) and first.classes is not None:
+            check_one_hot(data, "OneHot", first.classes, ignored_class)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain lists, numbers and strings, ready for JSON.
@@ -94,28 +114,35 @@ class Preparation:
     def from_dict(value: Mapping[str, Any]) -> Preparation:
         """The preparation of which `to_dict` gave `value`, to the last bit.
 
-        Raises `ParameterError` for a step that is not one of fedwhy's.
+        Raises `ParameterError` for anything else, and for a step that is not one of fedwhy's.
         """
-        steps = []
-        for each in value["steps"]:
-            options = dict(each)
-            name = options.pop("step")
-            if name not in STEPS:
-                raise ParameterError("step", f"unknown step {name!r}{suggest(name, list(STEPS))}")
-            steps.append(STEPS[name](**options))
-        return Preparation(*steps)
+        steps = value.get("steps") if isinstance(value, Mapping) else None
+        if not isinstance(steps, list):
+            raise ParameterError("steps", f'expected {{"steps": [...]}}, given {value!r}')
+        return Preparation(*map(step_of, steps))
 
     def _having(self, method: str) -> list[Any]:
         """The steps that have `method`."""
         return [step for step in self.steps if hasattr(step, method)]
 
 
-def prepared(function: Callable[[PyTree], PyTree], arrays: PyTree) -> PyTree:
-    """`function(arrays)`, computed block by block, as NumPy arrays."""
-    examples = len(jax.tree.leaves(arrays)[0])
-    rows = min(examples, rows_at_once(one_example(arrays), one_example(arrays, function)))
-    parts = [part for *_, part in blocks(jax.jit(function), arrays, 0, examples, rows)]
-    return jax.tree.map(lambda *each: np.concatenate(each), *parts)
+def step_of(value: Any) -> Any:
+    """The step of which `step_dict` gave `value`; raises `ParameterError` for anything else."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("step"), str):
+        raise ParameterError("step", f'expected {{"step": name, ...}}, given {value!r}')
+    options = dict(value)
+    step = STEPS.get(options.pop("step"))
+    if step is None:
+        name = value["step"]
+        raise ParameterError("step", f"unknown step {name!r}{suggest(name, list(STEPS))}")
+    known = [field.name for field in fields(step)]
+    for option in options:
+        if option not in known:
+            raise ParameterError(f"{step.__name__}.{option}", f"unknown{suggest(option, known)}")
+    try:
+        return step(**options)
+    except TypeError as error:  # An option without a default is missing.
+        raise ParameterError(step.__name__, f"{error}") from error
 
 
 def step_dict(step: Any) -> dict[str, Any]:
@@ -130,6 +157,9 @@ def plain(value: Any) -> Any:
         return {str(name): plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, np.ndarray | np.generic | jax.Array):
         return value.tolist()
-    return value if isinstance(value, str | bool | int | float | None) else repr(value)
+    if isinstance(value, str | bool | int | float | None):
+        return value
+    # Where an object lies in memory is another place in every process.
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))

@@ -100,7 +100,7 @@ class OneHot:
     """Makes class numbers 0..`classes`-1 vectors with a single 1: `[batch, classes]`, float32.
 
     `classes` is that of the data it is fitted on, if left out. A floating `y` `[..., classes]` is
-    one-hot already and stays as it is. A label out of range becomes zeros; `train` refuses it.
+    one-hot already and stays as it is. `train` and `Preparation.apply` refuse labels out of range.
     """
 
     classes: int | None = None
