@@ -79,6 +79,12 @@ def test_shuffled_makes_every_order_equally_likely():
     assert ((counts - 1000) ** 2 / 1000).sum() < 20.5
 
 
+def test_shuffled_orders_a_client_whatever_the_others_hold():
+    data = numbered([9, 8, 7])
+    alone = data.select([2, 0]).shuffled(1)
+    assert by_client(alone).items() <= by_client(data.shuffled(1)).items()
+
+
 def test_map_changes_all_examples_at_once():
     data = numbered([2, 3]).map(lambda x, y: ((x["n"] * 2.0, x["n"]), 2 - y))
     np.testing.assert_array_equal(data.x[0], np.arange(5) * 2.0)

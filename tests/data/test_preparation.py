@@ -297,7 +297,7 @@ WIDE = {
 def test_values_past_32_bits_are_refused_where_a_step_reads_them(kind, method):
     wide = WIDE[kind][:, None]
     x = {"image": np.ones((2, 1), np.uint8), "id": wide}
-    clients = FederatedDataset(x, np.zeros(2), [0, 1, 2], ["a", "b"])
+    clients = FederatedDataset(x, np.zeros(2), np.arange(3), np.array(["a", "b"]))
     with pytest.raises(DataError, match=r"client 'b', example 0: x\['id'\] holds"):
         getattr(Preparation(Scale(2)), method)(clients)
     result = Preparation(Scale(2, leaf="image")).fit(clients).apply(clients)

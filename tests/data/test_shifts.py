@@ -130,6 +130,12 @@ def test_no_client_or_no_label_is_flipped_for_a_share_of_0():
     assert changed(data, shift(data, LabelNoise(1.0))).all()
 
 
+@pytest.mark.parametrize("noise", [LabelNoise(0.5, clients=0.01), LabelNoise(0.01)])
+def test_a_share_that_is_rounded_to_none_is_refused(noise):
+    with pytest.raises(DataError, match="label noise flips nothing, for .* of 50 clients"):
+        shift(clients_of([10] * 50), noise)
+
+
 def test_changed_sees_x_and_y_and_takes_nan_for_nan():
     data = clients_of([2, 3], np.array([0, np.nan, 2, 3, 4]))
     after = replace(data, x=np.array([0, np.nan, np.nan, 3, 5]))

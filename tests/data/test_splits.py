@@ -111,3 +111,9 @@ def test_numbers_of_numpy_are_numbers():
         assert np.array_equal(mine.x, plain.x)
     with pytest.raises(ParameterError, match="test: expected a finite number"):
         data.split(np.bool_(True))  # type: ignore
+
+
+@pytest.mark.parametrize(("times", "warned"), [(1, False), (2, True)])
+def test_copies_on_both_sides_are_warned_of(caplog, times, warned):
+    clients_of([5, 6]).repeat(times).split()
+    assert ("split before repeat()" in caplog.text) == warned

@@ -222,6 +222,11 @@ def test_png_is_large_enough_for_print(tmp_path):
     assert width >= 1600 and height >= 900
 
 
+@pytest.mark.parametrize("format", ["svg", "png"])
+def test_the_same_record_gives_the_same_picture(record, format):
+    assert render_picture(record, format) == render_picture(record, format)
+
+
 def test_names_with_dollar_signs_are_plain_text():
     x, y = np.zeros((4, 1)), np.array([0, 1, 0, 1])
     ids = np.array(["a$b$", "$\\frac{$", "c", "d"])

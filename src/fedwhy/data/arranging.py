@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fedwhy.data.arrays import take, to_array, to_arrays, to_offsets
-from fedwhy.data.keyed import grouped_range
+from fedwhy.data.keyed import grouped_range, keys, keys_of_ids, permutations
 from fedwhy.errors import DataError, whole_number
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PyTree = Any
 log = logging.getLogger("fedwhy")
+SHUFFLE = int.from_bytes(b"shuffle")
 
 
 def at_rows(
@@ -75,9 +76,8 @@ def repeated(data: FederatedDataset, times: int) -> FederatedDataset:
 
 def shuffled(data: FederatedDataset, seed: int) -> FederatedDataset:
     """See `FederatedDataset.shuffled`."""
-    rng = np.random.default_rng(whole_number("seed", seed))
-    drawn = rng.permutation(len(data))
-    rows = drawn[np.argsort(data.owner[drawn], kind="stable")]
+    key = keys(whole_number("seed", seed), SHUFFLE, keys_of_ids(data.ids))
+    rows = data.offsets[data.owner] + permutations(data.sizes, key)
     return at_rows(data, rows, data.sizes, data.ids)
 
 

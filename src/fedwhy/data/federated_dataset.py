@@ -247,7 +247,10 @@ class FederatedDataset:
         return arranging.mapped(self, function)
 
     def shuffled(self, seed: int = 0) -> "FederatedDataset":
-        """Each client's examples in a random order that follows from `seed`, as copies."""
+        """Each client's examples in a random order, as copies.
+
+        It follows from the seed, the client's id and its size, not from the other clients.
+        """
         return arranging.shuffled(self, seed)
 
     def split(
@@ -259,8 +262,9 @@ class FederatedDataset:
         example keeps it for training, and is absent from the test set. With `stratified` every
         label of a client has its share, as far as it can be divided. What a client holds out
         follows from the seed, its id and its examples, not from the other clients. Examples keep
-        their order. Raises `DataError` where no client holds two examples, and, if `stratified`,
-        where examples have no class numbers.
+        their order; copies of one, as of `repeat`, may come to lie on both sides, of which the log
+        warns where `origin` tells. Raises `DataError` where no client holds two examples, and, if
+        `stratified`, where examples have no class numbers.
         """
         from fedwhy.data.splits import split  # It makes datasets itself.
 

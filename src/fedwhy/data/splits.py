@@ -1,15 +1,17 @@
 """`split`: the examples that each client holds out for testing."""
 
+import logging
 from collections.abc import Iterator
 from itertools import pairwise, starmap
 
 import numpy as np
 
-from fedwhy.data.arrays import take
+from fedwhy.data.arrays import all_differ, take
 from fedwhy.data.federated_dataset import FederatedDataset, to_offsets
 from fedwhy.data.keyed import grouped_range, keys, keys_of_ids, mix, permutations
 from fedwhy.errors import DataError, number, whole_number
 
+log = logging.getLogger("fedwhy")
 SPLIT = int.from_bytes(b"split")
 
 
@@ -28,6 +30,12 @@ def split(
         raise DataError(
             f"{data.name}: every client holds a single example, so none can be held out; "
             "set some clients apart with select() instead"
+        )
+    if data.origin is not None and not all_differ(data.origin):
+        log.warning(
+            "%s holds copies of examples, which may lie on both sides of the split; split before "
+            "repeat()",
+            data.name,
         )
     held = np.empty(len(data), bool)
     for clients in client_blocks(data.offsets):

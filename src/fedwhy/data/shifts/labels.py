@@ -30,7 +30,7 @@ class LabelNoise:
 
     Which clients are noisy depends on how many there are; what is flipped at one of them does not.
     `changed` tells which labels were flipped. Raises `DataError` for examples without one class
-    number each, or with a single class.
+    number each, or with a single class, and where shares above 0 are rounded to no label at all.
     """
 
     rate: float
@@ -50,6 +50,12 @@ class LabelNoise:
         noisy = noisy[: round(self.clients * data.clients)]
         flips = np.zeros(data.clients, np.int64)
         flips[noisy] = np.rint(self.rate * data.sizes[noisy])
+        if self.rate * self.clients > 0 and not flips.any():
+            raise DataError(
+                f"{data.name}: label noise flips nothing, for {self.clients:g} of {data.clients} "
+                f"clients are {len(noisy)}, and {self.rate:g} of the {data.largest} examples of "
+                f"the largest are {np.rint(self.rate * data.largest):.0f}; set a larger share"
+            )
 
         owner, place = grouped_range(data.sizes)
         order = permutations(data.sizes, keys(seed, EXAMPLES, position))
