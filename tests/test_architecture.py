@@ -15,6 +15,7 @@ LEVELS = [
     {"algorithms", "analytics"},
     {"engine"},
     {"simulation"},
+    {"diagnosis"},
     {"report"},
     {"tracking"},
     {"experiment"},
@@ -63,6 +64,6 @@ def test_public_names_are_locked():
         "draw_partition ema fedadagrad fedadam fedala fedasync fedavg fedavgm fedbn fedbuff "
         "fedcm feddc feddyn fedexp fedlin fednova fedper fedprox fedrep fedsgd fedyogi ifca "
         "lg_fedavg load mime mimelite moon partition perfedavg pfedme prepare privacy qffl "
-        "rates read samplers scaffold shift shifts swa train trust".split()
+        "rates read recorded samplers scaffold shift shifts swa train trust".split()
     )
     assert all(hasattr(fedwhy, name) for name in fedwhy.__all__)

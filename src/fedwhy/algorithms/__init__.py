@@ -47,6 +47,7 @@ from fedwhy.algorithms.per_example import PerExample
 from fedwhy.algorithms.perfedavg import perfedavg
 from fedwhy.algorithms.pfedme import pfedme
 from fedwhy.algorithms.qffl import qffl
+from fedwhy.algorithms.recipe import Recipe, innermost, recorded, remade
 from fedwhy.algorithms.remedy import Remedy, Step
 from fedwhy.algorithms.scaffold import scaffold
 from fedwhy.algorithms.server_optimizers import SERVER_OPTIMIZERS
@@ -67,6 +68,7 @@ __all__ = [
     "LocalSGD",
     "LocalTraining",
     "PerExample",
+    "Recipe",
     "Remedy",
     "Round",
     "ServerState",
@@ -98,6 +100,7 @@ __all__ = [
     "fedsgd",
     "fedyogi",
     "ifca",
+    "innermost",
     "lg_fedavg",
     "mime",
     "mimelite",
@@ -106,6 +109,8 @@ __all__ = [
     "pfedme",
     "qffl",
     "rates",
+    "recorded",
+    "remade",
     "scaffold",
     "swa",
     "trust",

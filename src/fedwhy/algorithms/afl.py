@@ -27,6 +27,7 @@ from fedwhy.algorithms.algorithm import Algorithm, Broadcast, Round, ServerState
 from fedwhy.algorithms.exchange import first_loss
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy
 from fedwhy.models import Model, Weights
 from fedwhy.parameters import Positive, checked
@@ -39,6 +40,7 @@ class Mixture(NamedTuple):
     next: jax.Array
 
 
+@recorded
 @checked
 def afl(
     model: Model,

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from fedwhy.aggregators import Aggregator, Message
+from fedwhy.algorithms.recipe import Recipe
 from fedwhy.data import Batching
 from fedwhy.data.augmentation import Augmentation
 from fedwhy.errors import ParameterError
@@ -147,6 +148,7 @@ class Algorithm(NamedTuple):
       nothing does
     - `max_staleness`: how many rounds old the model may be that a client begins with; 0 where all
       begin with the current one
+    - `recipe`: the call that made it, or None where nobody recorded that
     """
 
     name: str
@@ -165,6 +167,7 @@ class Algorithm(NamedTuple):
     clustered: bool = False
     waits: str | None = None
     max_staleness: int = 0
+    recipe: Recipe | None = None
 
     def begin(self, weights: Weights, population: int) -> ServerState:
         """Returns the state that the first round begins with, the aggregator's included."""
@@ -205,7 +208,8 @@ class Algorithm(NamedTuple):
                 f"clients of {self.name} send something before they train ({self.first.name}), "
                 f"which {aggregator.name} would not hide; take another algorithm",
             )
-        return self._replace(aggregator=aggregator)
+        again = Recipe(aggregating, {"algorithm": self, "aggregator": aggregator})
+        return self._replace(aggregator=aggregator, recipe=self.recipe and again)
 
     def with_memory(self, begin: Callable[[PyTree], PyTree]) -> Algorithm:
         """Returns it with a server that remembers, first `begin(params)`, and sends its memory."""
@@ -215,6 +219,11 @@ class Algorithm(NamedTuple):
             ),
             broadcast=lambda server: Broadcast(server.weights, server.memory),
         )
+
+
+def aggregating(algorithm: Algorithm, aggregator: Aggregator) -> Algorithm:
+    """`algorithm.with_aggregator(aggregator)`, as a function for recipes."""
+    return algorithm.with_aggregator(aggregator)
 
 
 class LocalTraining(Protocol):

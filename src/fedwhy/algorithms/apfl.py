@@ -28,6 +28,7 @@ from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm, Batch, Broadcast, ClientWork
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.training import Kept, Local
 from fedwhy.federated import trees
 from fedwhy.models import Model, Weights
@@ -49,6 +50,7 @@ class Keeps(NamedTuple):
     alpha: jax.Array
 
 
+@recorded
 @checked
 def apfl(
     model: Model,

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 from fedwhy.algorithms.algorithm import Algorithm, Round, ServerState
 from fedwhy.algorithms.clusters import one_model
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.federated import trees
 from fedwhy.models import Weights
 from fedwhy.parameters import BelowOne, Count, checked
@@ -34,6 +35,7 @@ class Averaged(NamedTuple):
     average: Weights
 
 
+@recorded
 @checked
 def ema(algorithm: Algorithm, *, decay: BelowOne = 0.9) -> Algorithm:
     """`algorithm`, judged by the exponential moving average of its weights.
@@ -43,6 +45,7 @@ def ema(algorithm: Algorithm, *, decay: BelowOne = 0.9) -> Algorithm:
     return _averaged(algorithm, lambda number: (1 - decay) / (1 - decay**number))
 
 
+@recorded
 @checked
 def swa(algorithm: Algorithm, *, start: Count = 1, every: Count = 1) -> Algorithm:
     """`algorithm`, judged by the mean of its weights after round `start` and every `every`th since.

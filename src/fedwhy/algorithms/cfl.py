@@ -34,6 +34,7 @@ from fedwhy.algorithms.algorithm import (
 )
 from fedwhy.algorithms.clusters import in_cluster, side_by_side
 from fedwhy.algorithms.fedavg import fedavg
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.splitting import Partition, Rule, Sent, one_cluster, split
 from fedwhy.federated import trees
 from fedwhy.models import Model, Weights
@@ -42,6 +43,7 @@ from fedwhy.parameters import Count, Fraction, NotNegative, checked
 PyTree = Any
 
 
+@recorded
 @checked
 def cfl(
     model: Model,

@@ -19,6 +19,7 @@ from fedwhy.aggregators.compression.arrays import Parted, join, part
 from fedwhy.aggregators.compression.compressing import packed
 from fedwhy.aggregators.compression.error_feedback import contracting
 from fedwhy.algorithms.algorithm import Algorithm, Broadcast, Round, ServerState
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.errors import ParameterError
 from fedwhy.federated import trees
 from fedwhy.models import Weights
@@ -42,6 +43,7 @@ class Keyed(NamedTuple):
     key: jax.Array
 
 
+@recorded
 def compressed_broadcast(algorithm: Algorithm, link: Link) -> Algorithm:
     """`algorithm`, whose server sends its model, and all else, packed by `link`.
 

@@ -23,6 +23,7 @@ from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm, Batch, Broadcast, ClientWork
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.training import Kept, Local
 from fedwhy.models import Model, Weights
 from fedwhy.parameters import NotNegative, checked
@@ -42,6 +43,7 @@ class Keeps(NamedTuple):
     shared: Kept
 
 
+@recorded
 @checked
 def ditto(
     model: Model,

@@ -7,11 +7,13 @@ as in the paper); `server_optimizers.adam` holds the formulas.
 from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm, LocalTraining
 from fedwhy.algorithms.fedavg import fedavg
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.server_optimizers import adam
 from fedwhy.models import Model
 from fedwhy.parameters import BelowOne, Positive, checked
 
 
+@recorded
 @checked
 def fedadam(
     model: Model,

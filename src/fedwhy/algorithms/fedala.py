@@ -30,6 +30,7 @@ from fedwhy.algorithms.algorithm import Algorithm, Batch, Broadcast, ClientWork
 from fedwhy.algorithms.exchange import first_pass
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.training import Kept, Local
 from fedwhy.federated import paths
 from fedwhy.models import Model, Weights
@@ -52,6 +53,7 @@ class Mixing(NamedTuple):
     kept: Keeps
 
 
+@recorded
 @checked
 def fedala(
     model: Model,

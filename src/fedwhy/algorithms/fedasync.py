@@ -15,6 +15,7 @@ from typing import Literal
 from fedwhy.algorithms.algorithm import Algorithm, Client
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.staleness import constant, hinge, polynomial, with_stale_clients
 from fedwhy.errors import ParameterError
 from fedwhy.federated import trees
@@ -22,6 +23,7 @@ from fedwhy.models import Model, Weights
 from fedwhy.parameters import Count, NotNegative, Positive, PositiveFraction, checked
 
 
+@recorded
 @checked
 def fedasync(
     model: Model,

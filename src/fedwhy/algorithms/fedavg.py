@@ -22,11 +22,13 @@ from fedwhy.algorithms.algorithm import (
     ServerState,
     Update,
 )
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.server_optimizers import sgd
 from fedwhy.federated import paths, trees
 from fedwhy.models import Model, Weights
 
 
+@recorded
 def fedavg(
     model: Model,
     client: LocalTraining,

@@ -7,11 +7,13 @@ Classification", 2019: `v = momentum v + update; w = w + learning_rate v`.
 from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm, LocalTraining
 from fedwhy.algorithms.fedavg import fedavg
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.server_optimizers import sgd
 from fedwhy.models import Model
 from fedwhy.parameters import BelowOne, Positive, checked
 
 
+@recorded
 @checked
 def fedavgm(
     model: Model,

@@ -15,6 +15,7 @@ import optax
 from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm, Client, LocalTraining
 from fedwhy.algorithms.fedavg import fedavg
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.staleness import polynomial, with_stale_clients
 from fedwhy.federated import trees
 from fedwhy.models import Model, Weights
@@ -23,6 +24,7 @@ from fedwhy.parameters import Count, checked
 DISCOUNT = polynomial(0.5)
 
 
+@recorded
 @checked
 def fedbuff(
     model: Model,

@@ -23,6 +23,7 @@ from fedwhy.algorithms import reach
 from fedwhy.algorithms.algorithm import Algorithm, Broadcast, Round, ServerState, Update
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy, Step
 from fedwhy.federated import trees
 from fedwhy.models import Model
@@ -31,6 +32,7 @@ from fedwhy.parameters import PositiveFraction, checked
 PyTree = Any
 
 
+@recorded
 @checked
 def fedcm(
     model: Model,

@@ -23,6 +23,7 @@ from fedwhy.algorithms import reach
 from fedwhy.algorithms.algorithm import Algorithm, Broadcast, Round, ServerState, Update
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy, Step
 from fedwhy.algorithms.training import Local
 from fedwhy.federated import trees
@@ -47,6 +48,7 @@ class Memory(NamedTuple):
     reach: reach.Reach
 
 
+@recorded
 @checked
 def feddc(
     model: Model,

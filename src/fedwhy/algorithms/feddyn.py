@@ -17,6 +17,7 @@ import jax
 from fedwhy.algorithms.algorithm import Algorithm, Broadcast, Round, ServerState, Update
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy, Step
 from fedwhy.algorithms.training import Local
 from fedwhy.federated import trees
@@ -33,6 +34,7 @@ class Memory(NamedTuple):
     centre: PyTree
 
 
+@recorded
 @checked
 def feddyn(model: Model, client: LocalSGD, *, alpha: Positive = 0.01) -> Algorithm:
     """Dynamic regularisation; `alpha > 0` says how strongly clients are held at the server's model.

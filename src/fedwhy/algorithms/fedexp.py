@@ -15,11 +15,13 @@ import jax.numpy as jnp
 from fedwhy.aggregators import Message, Weighting, changed
 from fedwhy.algorithms.algorithm import Algorithm, LocalTraining, Round, ServerState, Update
 from fedwhy.algorithms.fedavg import fedavg
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.federated import trees
 from fedwhy.models import Model, Weights
 from fedwhy.parameters import NotNegative, checked
 
 
+@recorded
 @checked
 def fedexp(
     model: Model,

@@ -22,6 +22,7 @@ from fedwhy.algorithms.algorithm import Algorithm, Broadcast, Round, ServerState
 from fedwhy.algorithms.exchange import first_gradient
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy, Step
 from fedwhy.federated import trees
 from fedwhy.models import Model
@@ -29,6 +30,7 @@ from fedwhy.models import Model
 PyTree = Any
 
 
+@recorded
 def fedlin(
     model: Model,
     client: LocalSGD,

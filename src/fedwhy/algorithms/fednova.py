@@ -25,6 +25,7 @@ from fedwhy.algorithms import reach
 from fedwhy.algorithms.algorithm import Algorithm, Round, ServerState, Update
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy, Step
 from fedwhy.algorithms.training import Local
 from fedwhy.models import Model
@@ -32,6 +33,7 @@ from fedwhy.models import Model
 PyTree = Any
 
 
+@recorded
 def fednova(
     model: Model,
     client: LocalSGD,

@@ -16,10 +16,12 @@ from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.federated.paths import Filter
 from fedwhy.models import Model
 
 
+@recorded
 def fedper(
     model: Model,
     client: LocalSGD,

@@ -12,11 +12,13 @@ from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.errors import ParameterError
 from fedwhy.models import Model
 from fedwhy.parameters import NotNegative, checked
 
 
+@recorded
 @checked
 def fedprox(
     model: Model,

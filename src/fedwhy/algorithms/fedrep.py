@@ -25,6 +25,7 @@ from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm, Batch, Broadcast, Client, ClientWork
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy
 from fedwhy.algorithms.training import Local
 from fedwhy.errors import ParameterError
@@ -33,6 +34,7 @@ from fedwhy.models import Model
 from fedwhy.parameters import Count, checked
 
 
+@recorded
 @checked
 def fedrep(
     model: Model,

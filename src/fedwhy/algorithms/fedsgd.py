@@ -8,11 +8,13 @@ from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.full_gradient import FullGradient
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.server_optimizers import sgd
 from fedwhy.models import Model
 from fedwhy.parameters import BelowOne, Positive, checked
 
 
+@recorded
 @checked
 def fedsgd(
     model: Model,

@@ -28,6 +28,7 @@ from fedwhy.algorithms.algorithm import (
     ServerState,
     Update,
 )
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.data import Dataset, batch_rows
 from fedwhy.errors import ParameterError
 from fedwhy.federated import trees
@@ -43,6 +44,7 @@ class Rooted(NamedTuple):
     update: Update
 
 
+@recorded
 def fltrust(algorithm: Algorithm, root: Dataset) -> Algorithm:
     """`algorithm`, whose server trusts clients that learn what it learns from its examples `root`.
 

@@ -31,6 +31,7 @@ from fedwhy.algorithms.algorithm import (
 from fedwhy.algorithms.clusters import Keeps, Member, in_cluster, side_by_side
 from fedwhy.algorithms.exchange import first_pass
 from fedwhy.algorithms.fedavg import fedavg
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.tally import masked_sum
 from fedwhy.data import Batching
 from fedwhy.federated import trees
@@ -47,6 +48,7 @@ class Choosing(NamedTuple):
     kept: Keeps
 
 
+@recorded
 @checked
 def ifca(
     model: Model,

@@ -27,6 +27,7 @@ from fedwhy.algorithms.algorithm import Algorithm, Round, ServerState, Update
 from fedwhy.algorithms.exchange import first_gradient
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy, Step
 from fedwhy.algorithms.stepping import stepped
 from fedwhy.federated import trees
@@ -42,6 +43,7 @@ class Memory(NamedTuple):
     gradient: PyTree
 
 
+@recorded
 def mime(model: Model, client: LocalSGD, *, weighting: str | Weighting = "uniform") -> Algorithm:
     """Mime, whose clients also take the noise of their batches and their drift out of gradients.
 
@@ -61,6 +63,7 @@ def mime(model: Model, client: LocalSGD, *, weighting: str | Weighting = "unifor
     return algorithm._replace(name="mime")
 
 
+@recorded
 def mimelite(
     model: Model, client: LocalSGD, *, weighting: str | Weighting = "uniform"
 ) -> Algorithm:

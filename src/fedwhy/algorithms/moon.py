@@ -25,6 +25,7 @@ from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm, Broadcast
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy, Step
 from fedwhy.algorithms.tally import masked_mean
 from fedwhy.algorithms.training import Local
@@ -42,6 +43,7 @@ class Memory(NamedTuple):
     trained: jax.Array
 
 
+@recorded
 @checked
 def moon(
     model: Model,

@@ -25,6 +25,7 @@ from fedwhy.aggregators import Weighting
 from fedwhy.algorithms.algorithm import Algorithm, Batch, Broadcast, ClientWork
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.server_optimizers import sgd
 from fedwhy.algorithms.training import Kept, Local
 from fedwhy.errors import ParameterError
@@ -42,6 +43,7 @@ class Pair(NamedTuple):
     params: PyTree
 
 
+@recorded
 @checked
 def pfedme(
     model: Model,

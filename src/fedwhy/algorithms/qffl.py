@@ -20,6 +20,7 @@ from fedwhy.algorithms.algorithm import Algorithm, Round, ServerState, Update
 from fedwhy.algorithms.exchange import first_loss
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy
 from fedwhy.federated import trees
 from fedwhy.models import Model, Weights
@@ -29,6 +30,7 @@ from fedwhy.parameters import NotNegative, Positive, checked
 LEAST = 1e-10
 
 
+@recorded
 @checked
 def qffl(
     model: Model,

@@ -25,6 +25,7 @@ from fedwhy.algorithms.algorithm import Algorithm, Broadcast, Round, ServerState
 from fedwhy.algorithms.exchange import first_gradient
 from fedwhy.algorithms.fedavg import fedavg
 from fedwhy.algorithms.local_sgd import LocalSGD
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.algorithms.remedy import Remedy, Step
 from fedwhy.algorithms.training import Local
 from fedwhy.federated import trees
@@ -49,6 +50,7 @@ class Memory(NamedTuple):
     total: PyTree = ()
 
 
+@recorded
 @checked
 def scaffold(
     model: Model,

@@ -13,6 +13,7 @@ from fedwhy.aggregators import Decoded, Message
 from fedwhy.algorithms.algorithm import Algorithm, ClientWork, Update
 from fedwhy.algorithms.clusters import one_model
 from fedwhy.algorithms.fltrust import fltrust
+from fedwhy.algorithms.recipe import recorded
 from fedwhy.data import Dataset
 from fedwhy.errors import ParameterError
 from fedwhy.federated import paths, trees
@@ -27,6 +28,7 @@ PyTree = Any
 LARGEST = 50.0
 
 
+@recorded
 @checked
 def by_quality(
     algorithm: Algorithm, validation: Dataset, *, temperature: Positive = 1.0
@@ -90,6 +92,7 @@ class Recalled(NamedTuple):
     last: PyTree
 
 
+@recorded
 def by_agreement(algorithm: Algorithm) -> Algorithm:
     """Trusts a client by `max(0, cosine)` of its update and the last round's aggregate.
 

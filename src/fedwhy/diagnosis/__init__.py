@@ -1,0 +1,8 @@
+"""Diagnosis: says why a federated model does not learn, proves it, and repairs it."""
+
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.finding import Change, Edit, Finding, Severity, Suspicion
+from fedwhy.diagnosis.setup import Setup
+
+__all__ = ["Cause", "Change", "Edit", "Evidence", "Finding", "Setup", "Severity", "Suspicion"]

@@ -1,0 +1,1 @@
+"""The causes, a file each, in the groups of their codes."""

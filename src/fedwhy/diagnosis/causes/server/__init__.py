@@ -1,0 +1,5 @@
+"""FW4xx, aggregation and server."""
+
+from fedwhy.diagnosis.cause import Cause
+
+CAUSES: tuple[Cause, ...] = ()

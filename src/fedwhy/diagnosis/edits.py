@@ -1,0 +1,123 @@
+"""What can be changed in a run: each of these is one thing, for probes and for prescriptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import optax
+
+from fedwhy.data import FederatedDataset
+from fedwhy.diagnosis.finding import Change, Edit, Settings
+from fedwhy.diagnosis.setup import Setup
+from fedwhy.errors import ParameterError
+from fedwhy.simulation.sampling import cohort_size
+
+
+def local(what: str, **options: Any) -> Edit:
+    """Other options of local training, which `[client]` has under the same names."""
+    return Edit(
+        what,
+        lambda setup: setup.with_local(**options),
+        lambda settings: tuple(Change("client", key, value) for key, value in options.items()),
+    )
+
+
+def rate(factor: float) -> Edit:
+    """Every local step so many times as long, whatever the optimizer."""
+
+    def apply(setup: Setup) -> Setup:
+        slower = optax.chain(setup.local.optimizer, optax.scale(factor))
+        return setup.with_local(optimizer=slower)
+
+    def changes(settings: Settings) -> tuple[Change, ...]:
+        now = settings["client"]["learning_rate"]
+        return (Change("client", "learning_rate", rounded(now * factor)),)
+
+    times = f"{factor:g} times as high" if factor > 1 else f"{1 / factor:g} times lower"
+    return Edit(f"the client learning rate {times}", apply, changes)
+
+
+def optimizer(what: str, made: optax.GradientTransformation, **keys: Any) -> Edit:
+    """Another optimizer at the clients; `keys` are those of `[client]` that say so."""
+    return Edit(
+        what,
+        lambda setup: setup.with_local(optimizer=made),
+        lambda settings: tuple(Change("client", key, value) for key, value in keys.items()),
+    )
+
+
+def argument(what: str, table: str = "algorithm", /, **options: Any) -> Edit:
+    """Other arguments of the algorithm, which `[algorithm]` or `[server]` has by these names."""
+    return Edit(
+        what,
+        lambda setup: setup.changed(**options),
+        lambda settings: tuple(Change(table, key, value) for key, value in options.items()),
+    )
+
+
+def plain_server() -> Edit:
+    """The mean update applied as it is."""
+    return Edit(
+        "the mean update added as it is (server SGD with rate 1)",
+        lambda setup: setup.changed(server=None),
+        lambda settings: (
+            *(Change("server", k, None) for k in settings.get("server", {}) if k != "optimizer"),
+            Change("server", "optimizer", "sgd"),
+            Change("server", "learning_rate", 1.0),
+        ),
+    )
+
+
+def pooled() -> Edit:
+    """All examples at one client, who does as many steps in a round as its cohort did."""
+
+    def apply(setup: Setup) -> Setup:
+        clients = setup.clients
+        share = cohort_size(setup.cohort, clients.clients) / clients.clients
+        steps = setup.local.batching.steps_for(np.diff(clients.offsets)).sum() * share
+        central = dealt(clients, np.zeros(len(clients.y), np.int64))
+        setup = setup.changed(clients=central, cohort=1, sampler=None, clock=None)
+        return setup.with_local(steps=max(1, round(steps)), epochs=None)
+
+    return Edit("all examples at one place", apply)
+
+
+def iid() -> Edit:
+    """The same examples dealt at random, to clients of the sizes that they have."""
+
+    def apply(setup: Setup) -> Setup:
+        clients = setup.clients
+        sizes = np.diff(clients.offsets)
+        owner = np.repeat(np.arange(clients.clients), sizes)
+        order = np.random.default_rng(setup.seed).permutation(len(owner))
+        return setup.changed(clients=dealt(clients, owner[order]))
+
+    return Edit("the same examples dealt to the clients at random", apply)
+
+
+def dealt(clients: FederatedDataset, owner: np.ndarray) -> FederatedDataset:
+    """The same examples, of which number i belongs to client `owner[i]` of those there are."""
+    return FederatedDataset.from_arrays(
+        clients.x, clients.y, owner, classes=clients.classes, name=clients.name
+    )
+
+
+def both(first: Edit, second: Edit) -> Edit:
+    """One edit after another."""
+    return Edit(
+        f"{first.what}, and {second.what}",
+        lambda setup: second.apply(first.apply(setup)),
+        lambda settings: (*first.changes(settings), *second.changes(settings)),
+        "\n".join(filter(None, (first.code, second.code))),
+    )
+
+
+def without_change(setup: Setup) -> Setup:
+    """For edits that only a person can make: there is nothing to run."""
+    raise ParameterError("prescription", "is a change to your own code")
+
+
+def rounded(value: float) -> float:
+    """Two significant digits, as a person would write it."""
+    return float(f"{value:.2g}")
