@@ -1,8 +1,20 @@
 """Diagnosis: says why a federated model does not learn, proves it, and repairs it."""
 
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.diagnose import Diagnosis, diagnose_setup
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Change, Edit, Finding, Severity, Suspicion
 from fedwhy.diagnosis.setup import Setup
 
-__all__ = ["Cause", "Change", "Edit", "Evidence", "Finding", "Setup", "Severity", "Suspicion"]
+__all__ = [
+    "Cause",
+    "Change",
+    "Diagnosis",
+    "Edit",
+    "Evidence",
+    "Finding",
+    "Setup",
+    "Severity",
+    "Suspicion",
+    "diagnose_setup",
+]

@@ -57,6 +57,8 @@ class Suspicion(NamedTuple):
     - `prescription`: what to change, or None where nothing can be
     - `counterfactual`: what removes the cause to prove it, where that is not the prescription
       (dealing the data anew proves a skew, and cures no deployment)
+    - `others`: further prescriptions, stronger or milder ones, tried where the first recovers
+      nothing, and for the best repair once the cause is proved
     - `severity`: what it is without any proof. `error` only for what cannot work whatever else is
       changed, such as inputs that are not numbers
     - `standing`: whether it is a finding where probes prove nothing. A suspicion from the shape of
@@ -68,13 +70,20 @@ class Suspicion(NamedTuple):
     evidence: dict[str, Any]
     prescription: Edit | None = None
     counterfactual: Edit | None = None
+    others: tuple[Edit, ...] = ()
     severity: Severity = Severity.warning
     standing: bool = True
 
     @property
-    def probe(self) -> Edit | None:
-        """What is run to prove it; None where nothing can be."""
-        return self.counterfactual or self.prescription
+    def prescriptions(self) -> tuple[Edit, ...]:
+        """Every prescription, the first guess first."""
+        first = () if self.prescription is None else (self.prescription,)
+        return (*first, *self.others)
+
+    @property
+    def probes(self) -> tuple[Edit, ...]:
+        """What may be run to prove it, one after another; empty where nothing can be."""
+        return self.prescriptions if self.counterfactual is None else (self.counterfactual,)
 
 
 class Finding(NamedTuple):

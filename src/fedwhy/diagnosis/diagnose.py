@@ -1,0 +1,188 @@
+"""`diagnose`: suspects causes, proves them by counterfactual runs, and says what to change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fedwhy.diagnosis.catalogue import CAUSES
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.finding import Finding, Severity, Suspicion
+from fedwhy.diagnosis.potential import linear_accuracy
+from fedwhy.diagnosis.runs import Outcome, Runs
+from fedwhy.diagnosis.search import Probe, Proof, Search, central, find_causes
+from fedwhy.diagnosis.setup import Setup
+from fedwhy.errors import ParameterError, number
+
+# What a cause must cost to be an error, in points of the score.
+COSTLY = 0.1
+# Rounds of a run while causes are looked for: at most, and at least.
+MOST_ROUNDS, LEAST_ROUNDS = 30, 5
+# The share of the budget that one run may take, compilation left out.
+SHARE = 1 / 40
+ORDER = {Severity.error: 0, Severity.warning: 1, Severity.note: 2}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a run, how that is known, and the run without it.
+
+    - `findings`: the confirmed ones first, in the order in which they were repaired, then the rest
+      by severity and confidence
+    - `probes`: every counterfactual run
+    - `baseline_accuracy`, `centralised_accuracy`, `repaired_accuracy`: scores of the run as it is,
+      of the same training with all examples at one place, and of the repaired run, from 0 to 1
+      (see `runs.Outcome`), after `rounds` rounds; None where it was not run
+    - `repaired`: the repaired run's setup, None where nothing was confirmed
+    - `seconds`: what the diagnosis took
+    """
+
+    setup: Setup
+    findings: tuple[Finding, ...]
+    evidence: Evidence
+    probes: tuple[Probe, ...] = ()
+    rounds: int = 0
+    baseline: Outcome | None = None
+    central: Outcome | None = None
+    repaired_run: Outcome | None = None
+    repaired: Setup | None = None
+    seconds: float = 0.0
+
+    @property
+    def baseline_accuracy(self) -> float | None:
+        """The score of the run as it is."""
+        return None if self.baseline is None else self.baseline.score
+
+    @property
+    def centralised_accuracy(self) -> float | None:
+        """The score of the same training with all examples at one place."""
+        return None if self.central is None else self.central.score
+
+    @property
+    def repaired_accuracy(self) -> float | None:
+        """The score of the repaired run."""
+        return None if self.repaired_run is None else self.repaired_run.score
+
+
+def diagnose_setup(
+    setup: Setup, *, probes: bool = True, budget: float = 120.0, rounds: int | None = None
+) -> Diagnosis:
+    """Diagnoses a run by running it, and others that differ from it in one thing each.
+
+    Without `probes` nothing is trained: what the data, the model and the settings tell is all.
+    `budget` is in seconds; the search ends when another run might not fit into it. Runs have
+    `rounds` rounds, by default those of the setup, or as many fewer as the budget asks for.
+
+    Raises `ParameterError` for a budget that is no positive number.
+    """
+    number("budget", budget, above=0)
+    started = time.monotonic()
+    evidence = Evidence(setup)
+    if not probes:
+        findings = unproved(suspicions(evidence), proved=())
+        return Diagnosis(setup, findings, evidence, seconds=time.monotonic() - started)
+
+    runs = Runs(budget, rounds or min(setup.rounds, MOST_ROUNDS))
+    baseline = runs.run((), setup, setup.seed)
+    if rounds is None:
+        runs = affordable(runs, baseline, budget)
+        baseline = runs.run((), setup, setup.seed)
+    evidence.history, evidence.error = baseline.history or None, baseline.error
+    pooled = central(setup, runs)
+    bounds = (baseline.score, pooled and pooled.score, linear_accuracy(setup))
+    found = Search(setup, runs, max(bound for bound in bounds if bound is not None), pooled)
+    suspected = suspicions(evidence)
+    find_causes(found, suspected)
+    proofs = {proof.cause.code for proof in found.proofs}
+    confirmed = tuple(proved(proof) for proof in found.proofs)
+    rest = unproved([pair for pair in suspected if pair[0].code not in proofs], found.probes)
+    return Diagnosis(
+        setup,
+        (*confirmed, *rest),
+        evidence,
+        probes=tuple(found.probes),
+        rounds=min(runs.rounds, setup.rounds),
+        baseline=baseline,
+        central=pooled,
+        repaired_run=found.repaired_run(),
+        repaired=found.repaired,
+        seconds=time.monotonic() - started,
+    )
+
+
+def suspicions(evidence: Evidence) -> list[tuple[Cause, Suspicion]]:
+    """What the causes suspect by this evidence."""
+    asked = ((cause, cause.suspect(evidence)) for cause in CAUSES.values())
+    return [(cause, suspicion) for cause, suspicion in asked if suspicion is not None]
+
+
+def affordable(runs: Runs, baseline: Outcome, budget: float) -> Runs:
+    """`runs`, of fewer rounds where one takes too large a share of the budget."""
+    seconds = [record["seconds"] for record in baseline.history[2:] if "seconds" in record]
+    if not seconds:
+        return runs
+    rounds = max(LEAST_ROUNDS, int(budget * SHARE / max(sorted(seconds)[len(seconds) // 2], 1e-9)))
+    if rounds >= runs.rounds:
+        return runs
+    shorter = Runs(budget, rounds, runs.began)
+    shorter.longest = runs.longest
+    return shorter
+
+
+def proved(proof: Proof) -> Finding:
+    """The finding of a confirmed cause: as bad as what it costs."""
+    costly = max(proof.recovered, 0.0) >= COSTLY
+    return Finding(
+        proof.cause.code,
+        proof.cause.title,
+        Severity.error if costly else Severity.warning,
+        max(0.9, proof.suspicion.confidence),
+        confirmed=True,
+        why=proof.suspicion.why,
+        evidence=dict(proof.suspicion.evidence),
+        prescription=proof.repair,
+        recovered=proof.recovered,
+    )
+
+
+def unproved(
+    suspected: Sequence[tuple[Cause, Suspicion]], proved: Sequence[Probe]
+) -> tuple[Finding, ...]:
+    """The findings that no probe has confirmed: notes where a probe could have."""
+    best: dict[str, float] = {}
+    for probe in proved:
+        if probe.error is None:
+            best[probe.code] = max(probe.recovered, best.get(probe.code, probe.recovered))
+    findings = [
+        Finding(
+            cause.code,
+            cause.title,
+            Severity.note
+            if cause.code in best and suspicion.severity is Severity.warning
+            else suspicion.severity,
+            suspicion.confidence * (0.5 if cause.code in best else 1.0),
+            confirmed=False,
+            why=suspicion.why,
+            evidence=dict(suspicion.evidence),
+            prescription=suspicion.prescription,
+            recovered=best.get(cause.code),
+        )
+        for cause, suspicion in suspected
+        if suspicion.standing
+    ]
+    return tuple(sorted(findings, key=lambda f: (ORDER[f.severity], -f.confidence)))
+
+
+def setup_of(algorithm: Any, clients: Any, **arguments: Any) -> Setup:
+    """The setup of a call of `train`; raises `ParameterError` for what is no algorithm."""
+    if not hasattr(algorithm, "aggregator"):
+        raise ParameterError(
+            "algorithm", f"expected an algorithm such as fw.fedavg(...), given {algorithm!r}"
+        )
+    return Setup(algorithm, clients, **arguments)
+
+
+Record = Mapping[str, Any]
