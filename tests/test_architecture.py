@@ -57,13 +57,14 @@ def test_report_knows_plain_records_only():
 
 def test_public_names_are_locked():
     assert sorted(fedwhy.__all__) == sorted(
-        "IID ByAttribute ByTime Callback Clock Clusters Dataset Dirichlet DirichletByClass "
-        "EarlyStop Engine Experiment FederatedDataset FedwhyError FullGradient LabelsPerClient "
-        "LocalSGD LognormalQuantity Model Pachinko PerExample Preparation QuantitySkew Run "
-        "RunFolder Shards Source afl aggregators analytics apfl augment cfl ditto "
-        "draw_partition ema fedadagrad fedadam fedala fedasync fedavg fedavgm fedbn fedbuff "
-        "fedcm feddc feddyn fedexp fedlin fednova fedper fedprox fedrep fedsgd fedyogi ifca "
-        "lg_fedavg load mime mimelite moon partition perfedavg pfedme prepare privacy qffl "
-        "rates read recorded samplers scaffold shift shifts swa train trust".split()
+        "IID ByAttribute ByTime Callback Clock Clusters Dataset Diagnosis Dirichlet "
+        "DirichletByClass EarlyStop Engine Experiment FederatedDataset FedwhyError "
+        "FullGradient LabelsPerClient LocalSGD LognormalQuantity Model Pachinko PerExample "
+        "Preparation QuantitySkew Run RunFolder Shards Source afl aggregators analytics apfl "
+        "augment cfl diagnose ditto draw_partition ema fedadagrad fedadam fedala fedasync "
+        "fedavg fedavgm fedbn fedbuff fedcm feddc feddyn fedexp fedlin fednova fedper fedprox "
+        "fedrep fedsgd fedyogi ifca lg_fedavg load mime mimelite moon partition perfedavg "
+        "pfedme prepare privacy qffl rates read recorded samplers scaffold shift shifts swa "
+        "train trust".split()
     )
     assert all(hasattr(fedwhy, name) for name in fedwhy.__all__)

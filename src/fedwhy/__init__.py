@@ -72,6 +72,7 @@ from fedwhy.data import (
 )
 from fedwhy.data import augmentation as augment
 from fedwhy.data import preparation as prepare
+from fedwhy.diagnosis import Diagnosis, diagnose
 from fedwhy.engine import Engine
 from fedwhy.engine.devices import offer_cores
 from fedwhy.errors import FedwhyError
@@ -93,6 +94,7 @@ __all__ = [
     "Clock",
     "Clusters",
     "Dataset",
+    "Diagnosis",
     "Dirichlet",
     "DirichletByClass",
     "EarlyStop",
@@ -119,6 +121,7 @@ __all__ = [
     "apfl",
     "augment",
     "cfl",
+    "diagnose",
     "ditto",
     "draw_partition",
     "ema",

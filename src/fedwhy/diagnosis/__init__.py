@@ -4,6 +4,8 @@ from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.diagnose import Diagnosis, diagnose_setup
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Change, Edit, Finding, Severity, Suspicion
+from fedwhy.diagnosis.public import diagnose
+from fedwhy.diagnosis.record import record_of
 from fedwhy.diagnosis.setup import Setup
 
 __all__ = [
@@ -16,5 +18,7 @@ __all__ = [
     "Setup",
     "Severity",
     "Suspicion",
+    "diagnose",
     "diagnose_setup",
+    "record_of",
 ]

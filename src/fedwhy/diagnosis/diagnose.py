@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fedwhy.diagnosis.catalogue import CAUSES
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
-from fedwhy.diagnosis.finding import Finding, Severity, Suspicion
+from fedwhy.diagnosis.finding import Edit, Finding, Severity, Suspicion
 from fedwhy.diagnosis.potential import linear_accuracy
 from fedwhy.diagnosis.runs import Outcome, Runs
 from fedwhy.diagnosis.search import Probe, Proof, Search, central, find_causes
 from fedwhy.diagnosis.setup import Setup
-from fedwhy.errors import ParameterError, number
+from fedwhy.errors import number
 
 # What a cause must cost to be an error, in points of the score.
 COSTLY = 0.1
@@ -36,7 +35,8 @@ class Diagnosis:
     - `baseline_accuracy`, `centralised_accuracy`, `repaired_accuracy`: scores of the run as it is,
       of the same training with all examples at one place, and of the repaired run, from 0 to 1
       (see `runs.Outcome`), after `rounds` rounds; None where it was not run
-    - `repaired`: the repaired run's setup, None where nothing was confirmed
+    - `repaired`: the repaired run's setup, None where nothing was confirmed or nothing cures it;
+      `repairs` are the prescriptions in it, in order
     - `seconds`: what the diagnosis took
     """
 
@@ -49,6 +49,7 @@ class Diagnosis:
     central: Outcome | None = None
     repaired_run: Outcome | None = None
     repaired: Setup | None = None
+    repairs: tuple[Edit, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -82,8 +83,7 @@ def diagnose_setup(
     started = time.monotonic()
     evidence = Evidence(setup)
     if not probes:
-        findings = unproved(suspicions(evidence), proved=())
-        return Diagnosis(setup, findings, evidence, seconds=time.monotonic() - started)
+        return looked_at(evidence, started)
 
     runs = Runs(budget, rounds or min(setup.rounds, MOST_ROUNDS))
     baseline = runs.run((), setup, setup.seed)
@@ -109,8 +109,16 @@ def diagnose_setup(
         central=pooled,
         repaired_run=found.repaired_run(),
         repaired=found.repaired,
+        repairs=tuple(proof.repair for proof in found.proofs if proof.repair is not None),
         seconds=time.monotonic() - started,
     )
+
+
+def looked_at(evidence: Evidence, started: float) -> Diagnosis:
+    """The diagnosis by the evidence that there is, without any run."""
+    findings = unproved(suspicions(evidence), proved=(), guesses=evidence.history is not None)
+    seconds = time.monotonic() - started
+    return Diagnosis(evidence.setup, findings, evidence, seconds=seconds)
 
 
 def suspicions(evidence: Evidence) -> list[tuple[Cause, Suspicion]]:
@@ -149,9 +157,12 @@ def proved(proof: Proof) -> Finding:
 
 
 def unproved(
-    suspected: Sequence[tuple[Cause, Suspicion]], proved: Sequence[Probe]
+    suspected: Sequence[tuple[Cause, Suspicion]], proved: Sequence[Probe], guesses: bool = False
 ) -> tuple[Finding, ...]:
-    """The findings that no probe has confirmed: notes where a probe could have."""
+    """The findings that no probe has confirmed: notes where a probe could have.
+
+    With `guesses`, those that only a probe could have made findings are notes, too.
+    """
     best: dict[str, float] = {}
     for probe in proved:
         if probe.error is None:
@@ -160,9 +171,7 @@ def unproved(
         Finding(
             cause.code,
             cause.title,
-            Severity.note
-            if cause.code in best and suspicion.severity is Severity.warning
-            else suspicion.severity,
+            unproved_severity(suspicion, probed=cause.code in best),
             suspicion.confidence * (0.5 if cause.code in best else 1.0),
             confirmed=False,
             why=suspicion.why,
@@ -171,18 +180,12 @@ def unproved(
             recovered=best.get(cause.code),
         )
         for cause, suspicion in suspected
-        if suspicion.standing
+        if suspicion.standing or guesses
     ]
     return tuple(sorted(findings, key=lambda f: (ORDER[f.severity], -f.confidence)))
 
 
-def setup_of(algorithm: Any, clients: Any, **arguments: Any) -> Setup:
-    """The setup of a call of `train`; raises `ParameterError` for what is no algorithm."""
-    if not hasattr(algorithm, "aggregator"):
-        raise ParameterError(
-            "algorithm", f"expected an algorithm such as fw.fedavg(...), given {algorithm!r}"
-        )
-    return Setup(algorithm, clients, **arguments)
-
-
-Record = Mapping[str, Any]
+def unproved_severity(suspicion: Suspicion, probed: bool) -> Severity:
+    """How bad a cause is that is not confirmed: a probe that found nothing makes it a note."""
+    guess = probed or not suspicion.standing
+    return Severity.note if guess and suspicion.severity is Severity.warning else suspicion.severity

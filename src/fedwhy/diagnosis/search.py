@@ -194,9 +194,8 @@ def run_probe(search: Search, cause: Cause, edit: Edit, seeds: int = 1) -> Probe
     except FedwhyError as error:
         return Probe(cause.code, edit.what, (0.0,), (0.0,), search.names, str(error))
     name = (*search.names, cause.code, edit.what)
-    known = next(
-        (p for p in search.probes if p.name == (cause.code, edit.what, search.names)), None
-    )
+    same = (cause.code, edit.what, search.names)
+    known = next((probe for probe in search.probes if probe.name == same), None)
     if known is not None and len(known.scores) >= seeds:
         return known
     first = search.setup.seed
@@ -209,7 +208,7 @@ def run_probe(search: Search, cause: Cause, edit: Edit, seeds: int = 1) -> Probe
         search.names,
         outcomes[0].error,
     )
-    search.probes = [p for p in search.probes if p.name != probe.name] + [probe]
+    search.probes = [p for p in search.probes if p.name != same] + [probe]
     return probe
 
 

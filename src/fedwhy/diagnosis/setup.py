@@ -70,7 +70,8 @@ class Setup:
         return self.changed(client=replace(self.local, **options))
 
     def train(self, rounds: int, seed: int, **options: Any) -> Run:
-        """Trains for so many rounds; `options` go to `train` as they are."""
+        """Trains for so many rounds, without a progress bar; `options` are more of `train`'s."""
+        quiet = {"progress": False}
         return train(
             self.algorithm,
             self.clients,
@@ -82,6 +83,5 @@ class Setup:
             test=self.test,
             test_clients=self.test_clients,
             engine=self.engine,
-            progress=False,
-            **options,
+            **(quiet | options),
         )

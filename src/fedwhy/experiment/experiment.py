@@ -25,6 +25,7 @@ from fedwhy.data import (
     Preparation,
     variant,
 )
+from fedwhy.diagnosis import Setup
 from fedwhy.engine import Engine
 from fedwhy.errors import ParameterError
 from fedwhy.experiment import aggregation, data, models, preparing, taking_part
@@ -32,7 +33,7 @@ from fedwhy.experiment import tables as schema
 from fedwhy.experiment.file import ExperimentFile, Table, read_experiment
 from fedwhy.experiment.local import local_training
 from fedwhy.models import ZOO, Model
-from fedwhy.simulation import Callback, Clock, EarlyStop, Run, train
+from fedwhy.simulation import Callback, Clock, EarlyStop, Run
 from fedwhy.simulation.samplers import PATTERNS, SAMPLERS, Asynchronous, Sampler
 from fedwhy.tracking import RunFolder
 
@@ -199,6 +200,25 @@ class Experiment:
         """How long clients take; None where nobody asks."""
         return taking_part.clock(self.file, self.tables)
 
+    @cached_property
+    def setup(self) -> Setup:
+        """All that a run is made of, to run it or to diagnose it."""
+        settings = cast(schema.Train, self.tables["train"])
+        clients, test = self.data
+        return Setup(
+            self.algorithm,
+            clients,
+            rounds=settings.rounds,
+            cohort=self.settings["train"]["cohort"],
+            seed=settings.seed,
+            sampler=self.sampler,
+            clock=self.clock,
+            test=test,
+            test_clients=clients if settings.evaluate_clients else None,
+            engine=Engine(settings.lanes, settings.devices, settings.lowering),
+            settings=self.settings,
+        )
+
     def folder(self, path: str | Path | None = None) -> RunFolder:
         """The run folder at `path`; without one the next free runs/ALGORITHM-DATASET-001."""
         name = f"{self.settings['algorithm']['name']}-{self.data[0].name}"
@@ -218,32 +238,23 @@ class Experiment:
         that change no round: it would no longer be one experiment.
         """
         settings = cast(schema.Train, self.tables["train"])
-        clients, test = self.data
         if resume:
             self._check_same(folder.path)
         blamed = ("train", "algorithm", "client", "sampler", "availability", "clock")
         with self.file.blame(*blamed):
             callbacks: list[Callback] = [folder]
             if settings.patience is not None:
-                if test is None:
+                if self.data[1] is None:
                     raise ParameterError(
                         "patience", "waits for the test loss, and the data has no test set"
                     )
                 callbacks = [EarlyStop(patience=settings.patience), folder]
-            return train(
-                self.algorithm,
-                clients,
-                rounds=settings.rounds,
-                cohort=self.settings["train"]["cohort"],
-                seed=settings.seed,
-                sampler=self.sampler,
-                clock=self.clock,
-                test=test,
-                test_clients=clients if settings.evaluate_clients else None,
+            return self.setup.train(
+                settings.rounds,
+                settings.seed,
                 evaluate_every=settings.evaluate_every,
                 callbacks=callbacks,
                 resume=folder.path if resume else None,
-                engine=Engine(settings.lanes, settings.devices, settings.lowering),
                 progress=progress,
             )
 

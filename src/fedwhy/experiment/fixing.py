@@ -1,0 +1,77 @@
+"""An experiment file with what a diagnosis prescribes."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fedwhy.diagnosis import Change, Diagnosis, Edit
+from fedwhy.diagnosis.runs import outcome
+from fedwhy.errors import ParameterError
+from fedwhy.experiment.experiment import Experiment
+from fedwhy.simulation.files import replace_file
+from fedwhy.tracking.toml import dump_toml
+
+
+class Fixed(NamedTuple):
+    """The settings after all changes that a file can say, those changes, and what it cannot."""
+
+    settings: dict[str, dict[str, Any]]
+    changes: tuple[Change, ...]
+    by_hand: tuple[Edit, ...]
+
+
+def fix(experiment: Experiment, repairs: Sequence[Edit]) -> Fixed:
+    """The settings of `experiment` with all `repairs`, one after another."""
+    settings, made, by_hand = deepcopy(experiment.settings), [], []
+    for repair in repairs:
+        changes = repair.changes(settings)
+        if not changes:
+            by_hand.append(repair)
+        for table, key, value in changes:
+            values = settings.setdefault(table, {})
+            values.pop(key, None)
+            if value is not None:
+                values[key] = value
+        made += changes
+    return Fixed({k: v for k, v in settings.items() if v}, tuple(made), tuple(by_hand))
+
+
+def fixed_path(file: Path | None) -> Path:
+    """Where the fixed experiment of `file` is written: `my.toml` becomes `my.fixed.toml`."""
+    return Path("default.fixed.toml") if file is None else file.with_suffix(".fixed.toml")
+
+
+def write_fixed(path: Path, fixed: Fixed) -> Experiment:
+    """Writes the file and returns its experiment, which is built, so that it is known to run.
+
+    Raises `ParameterError` where no change can be written to a file: there would be nothing in it.
+    """
+    if not fixed.changes:
+        raise ParameterError("--fix", "nothing was found that an experiment file can change")
+    said = "\n".join(f"#   {table}.{key} = {value!r}" for table, key, value in fixed.changes)
+    replace_file(
+        path, f"# Changed by `fedwhy diagnose --fix`:\n{said}\n\n{dump_toml(fixed.settings)}"
+    )
+    experiment = Experiment.read(path)
+    _ = experiment.setup
+    return experiment
+
+
+def fixed_run(experiment: Experiment, diagnosis: Diagnosis, path: Path) -> dict[str, Any]:
+    """Writes the fixed experiment to `path` and runs both for all of their rounds.
+
+    Returns the scores before and after, from 0 to 1, the changes, and what is left to do by hand.
+    """
+    fixed = fix(experiment, diagnosis.repairs)
+    repaired = write_fixed(path, fixed)
+    rounds, seed = experiment.setup.rounds, experiment.setup.seed
+    before = outcome(experiment.setup, rounds, seed)
+    after = outcome(repaired.setup, rounds, seed)
+    return {
+        "file": str(path),
+        "changes": [change._asdict() for change in fixed.changes],
+        "by_hand": [{"what": edit.what, "code": edit.code} for edit in fixed.by_hand],
+        "accuracy_before": before.score,
+        "accuracy_after": after.score,
+    }
