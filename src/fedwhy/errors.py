@@ -7,6 +7,7 @@ FedwhyError
 ├── ModelError          a model that cannot be built, or does not fit its data
 ├── PlacementError      a federated computation given the wrong placement, shape or dtype
 ├── EngineError         a round that the machine cannot run: too little memory, a lost process
+├── PreflightError      a run that cannot work, as its diagnosis found before it began
 ├── CheckpointError     a checkpoint that is missing, damaged, or of another experiment
 └── RunError            a run folder that cannot be written or read
 """
@@ -47,6 +48,10 @@ class PlacementError(FedwhyError, TypeError):
 
 class EngineError(FedwhyError):
     """A round that the machine cannot run: too little memory, or a process that was lost."""
+
+
+class PreflightError(FedwhyError):
+    """A run that cannot work, whatever else is right: names the cause and what to change."""
 
 
 class CheckpointError(FedwhyError):

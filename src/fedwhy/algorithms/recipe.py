@@ -52,11 +52,14 @@ def recorded(function: Callable[P, Algorithm]) -> Callable[P, Algorithm]:
 def remade(algorithm: Algorithm, **changes: Any) -> Algorithm:
     """`algorithm` made again, with other arguments of the innermost call, and wrapped as before.
 
-    Raises `ParameterError` for an algorithm that does not know how it was made.
+    Raises `ParameterError` for an algorithm that does not know how it was made, and for an argument
+    that it does not take.
     """
     recipe = recipe_of(algorithm)
     if recipe.inner is not None:
         changes = {"algorithm": remade(recipe.inner, **changes)}
+    for name in changes.keys() - inspect.signature(recipe.function).parameters.keys():
+        raise ParameterError(name, f"{algorithm.name} takes no such argument")
     return recipe.function(**(recipe.arguments | changes))
 
 

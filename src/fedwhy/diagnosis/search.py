@@ -189,26 +189,21 @@ def weight(suspicion: Suspicion, recovered: float) -> float:
 
 def run_probe(search: Search, cause: Cause, edit: Edit, seeds: int = 1) -> Probe:
     """Runs the setup as it is now with `edit`, from so many seeds, and keeps the probe."""
-    try:
-        changed = edit.apply(search.now)
-    except FedwhyError as error:
-        return Probe(cause.code, edit.what, (0.0,), (0.0,), search.names, str(error))
-    name = (*search.names, cause.code, edit.what)
-    same = (cause.code, edit.what, search.names)
-    known = next((probe for probe in search.probes if probe.name == same), None)
+    name = (cause.code, edit.what, search.names)
+    known = next((probe for probe in search.probes if probe.name == name), None)
     if known is not None and len(known.scores) >= seeds:
         return known
     first = search.setup.seed
-    outcomes = [search.runs.run(name, changed, first + seed) for seed in range(seeds)]
-    probe = Probe(
-        cause.code,
-        edit.what,
-        tuple(outcome.score for outcome in outcomes),
-        tuple(search.base(seed).score for seed in range(seeds)),
-        search.names,
-        outcomes[0].error,
-    )
-    search.probes = [p for p in search.probes if p.name != same] + [probe]
+    base = tuple(search.base(seed).score for seed in range(seeds))
+    try:
+        changed = edit.apply(search.now)
+    except FedwhyError as error:
+        probe = Probe(*name[:2], base, base, search.names, str(error))
+    else:
+        outcomes = [search.runs.run(name, changed, first + seed) for seed in range(seeds)]
+        scores = tuple(outcome.score for outcome in outcomes)
+        probe = Probe(*name[:2], scores, base, search.names, outcomes[0].error)
+    search.probes = [p for p in search.probes if p.name != name] + [probe]
     return probe
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from fedwhy.algorithms import Algorithm, innermost, remade
 from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.engine import Engine
+from fedwhy.errors import ParameterError
 from fedwhy.models import Model
 from fedwhy.simulation import Clock, Run, train
 from fedwhy.simulation.samplers import Asynchronous, Sampler
@@ -66,8 +67,18 @@ class Setup:
         return replace(setup, algorithm=remade(setup.algorithm, **its)) if its else setup
 
     def with_local(self, **options: Any) -> Setup:
-        """Returns it with other options of local training, such as `epochs=1`."""
-        return self.changed(client=replace(self.local, **options))
+        """Returns it with other options of local training, such as `epochs=1`.
+
+        Raises `ParameterError` where its local training has no such option, or is not known.
+        """
+        local = self.local
+        for name in options:
+            if not hasattr(local, name):
+                kind = "unknown" if local is None else f"a {type(local).__name__}"
+                raise ParameterError(
+                    name, f"the local training is {kind}, which has no such option"
+                )
+        return self.changed(client=replace(local, **options))
 
     def train(self, rounds: int, seed: int, **options: Any) -> Run:
         """Trains for so many rounds, without a progress bar; `options` are more of `train`'s."""

@@ -149,6 +149,7 @@ def rounds_program(
     one_round = round_program(algorithm, work, mesh, population)
 
     def run(server: ServerState, states: ClientState, plans: Plan, data, key, first, count):
+        @jax.jit  # Traced once for its shapes and for the loop.
         def next_round(server: ServerState, states: ClientState, number):
             keys = Keys(*jax.random.split(jax.random.fold_in(key, first + number)))
             plan = trees.row(plans, number)

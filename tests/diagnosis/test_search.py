@@ -1,0 +1,121 @@
+"""The search blames what brings the accuracy back, and repairs it, also where two causes meet."""
+
+from dataclasses import replace
+from typing import Any
+
+import optax
+import pytest
+
+import fedwhy as fw
+from fedwhy.diagnosis import Cause, Edit, Setup, Suspicion, edits
+from fedwhy.diagnosis.runs import Runs
+from fedwhy.diagnosis.search import Search, find_causes
+from fedwhy.federated import paths
+
+DIGITS = fw.load("digits")
+CLIENTS = fw.partition(DIGITS.train, fw.IID(), clients=5, seed=0)
+
+
+def setup(rate: float = 0.5, factor: float = 1.0) -> Setup:
+    """Softmax regression on digits, whose pixels are multiplied by `factor`."""
+    scaled = replace(CLIENTS, x=CLIENTS.x * factor)
+    test = replace(DIGITS.test, x=DIGITS.test.x * factor)
+    local = fw.LocalSGD(optax.sgd(rate), batch_size=32)
+    algorithm = fw.fedavg(fw.Model.from_zoo("softmax"), local)
+    return Setup(algorithm, scaled, rounds=5, cohort=5, test=test)
+
+
+def cause(code: str) -> Cause:
+    return Cause(code, "a cause", lambda evidence: None)
+
+
+def suspicion(confidence: float, edit: Edit, **more: Any) -> Suspicion:
+    return Suspicion("it looks so", confidence, {}, edit, **more)
+
+
+def rescaled(factor: float) -> Edit:
+    def apply(setup: Setup) -> Setup:
+        assert setup.test is not None
+        test = replace(setup.test, x=setup.test.x * factor)
+        return setup.changed(clients=replace(setup.clients, x=setup.clients.x * factor), test=test)
+
+    return Edit(f"inputs times {factor}", apply)
+
+
+def searched(setup: Setup, *suspected: tuple[Cause, Suspicion], potential: float = 0.9) -> Search:
+    search = Search(setup, Runs(budget=600, rounds=5), potential, central=None)
+    find_causes(search, suspected)
+    return search
+
+
+def test_blames_the_cause_whose_removal_recovers_the_accuracy():
+    slow = suspicion(0.3, edits.rate(1000.0), standing=False)
+    scale = suspicion(0.9, rescaled(0.5))
+    search = searched(setup(rate=5e-4), (cause("FW106"), scale), (cause("FW302"), slow))
+    assert [proof.cause.code for proof in search.proofs] == ["FW302"]
+    assert search.proofs[0].recovered > 0.3
+    assert search.repaired is not None
+    assert search.base().score > 0.85
+
+
+def test_of_two_edits_that_recover_alike_the_surer_suspicion_is_blamed():
+    slow = suspicion(0.3, edits.rate(400.0), standing=False)
+    scale = suspicion(0.95, rescaled(20.0))  # Gradients grow with the square: it is the same.
+    search = searched(setup(factor=0.05, rate=0.5), (cause("FW302"), slow), (cause("FW106"), scale))
+    assert search.proofs[0].cause.code == "FW106"
+
+
+def test_a_run_that_is_not_in_trouble_is_not_probed_for_guesses():
+    slow = suspicion(0.4, edits.rate(3.0), standing=False)
+    search = searched(setup(), (cause("FW302"), slow), potential=0.9)
+    assert search.probes == []
+    assert search.proofs == []
+
+
+def test_a_stronger_prescription_is_taken_where_the_first_recovers_nothing():
+    weak, strong = edits.rate(1.001), edits.rate(1e3)
+    search = searched(
+        setup(rate=5e-4), (cause("FW302"), suspicion(0.5, weak, others=(strong,), standing=False))
+    )
+    assert search.proofs[0].repair is strong
+
+
+def test_two_causes_that_hide_each_other_are_repaired_together():
+    def nothing_trains(setup: Setup) -> Setup:
+        return setup.with_local(trainable=("*/bias",))
+
+    trains = Edit("all parameters trained", lambda s: s.with_local(trainable=paths.ALL))
+    dark, frozen = suspicion(0.9, rescaled(1e3)), suspicion(0.9, trains)
+    search = searched(
+        nothing_trains(setup(factor=1e-3)), (cause("FW106"), dark), (cause("FW215"), frozen)
+    )
+    assert {proof.cause.code for proof in search.proofs} == {"FW106", "FW215"}
+    assert search.base().score > 0.85
+
+
+def test_a_counterfactual_proves_what_nothing_can_repair():
+    skewed = fw.partition(DIGITS.train, fw.Shards(per_client=1), clients=10, seed=0)
+    local = fw.LocalSGD(optax.sgd(1.0), epochs=10, batch_size=10)
+    algorithm = fw.fedavg(fw.Model.from_zoo("softmax"), local)
+    hard = Setup(algorithm, skewed, rounds=5, cohort=2, test=DIGITS.test)
+    useless = edits.local("batches of 11", batch_size=11)
+    doubt = suspicion(0.5, useless, counterfactual=edits.iid())
+    (proof,) = searched(hard, (cause("FW101"), doubt)).proofs
+    assert proof.recovered > 0.2
+    assert proof.repaired < proof.recovered / 2
+
+
+def test_an_edit_that_does_not_fit_is_a_probe_with_an_error():
+    search = searched(
+        setup(rate=5e-4), (cause("FW305"), suspicion(0.9, edits.argument("a mu", mu=1.0)))
+    )
+    assert search.proofs == []
+    (probe,) = search.probes
+    assert "fedavg takes no such argument" in str(probe.error)
+
+
+@pytest.mark.parametrize("score", [0.5, 0.9])
+def test_noise_is_two_standard_errors_of_an_accuracy(score):
+    search = Search(setup(), Runs(budget=1, rounds=1), 0.9, None)
+    search.runs.known[(), 0] = search.runs.run((), setup(), 0)._replace(score=score)
+    assert search.noise == pytest.approx(max(0.02, 2 * (score * (1 - score) / 360) ** 0.5))
