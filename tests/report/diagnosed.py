@@ -39,9 +39,8 @@ scale = 255
 def make_diagnosis(clients=10, classes=10, rounds=20, seed=0):
     rng = np.random.default_rng(seed)
     sizes = rng.integers(20, 200, clients)
-    counts = rng.multinomial(
-        140, rng.dirichlet(np.full(classes, 0.3), clients).mean(axis=0), clients
-    )
+    shares = rng.dirichlet(np.full(classes, 0.3), clients)
+    counts = np.stack([rng.multinomial(size, p) for size, p in zip(sizes, shares, strict=True)])
     directions = rng.normal(0.4, 1.0, (clients, 6))
     directions[-2:] *= -1
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
