@@ -15,12 +15,12 @@ NEAR = 4  # codes that an error about an unknown one suggests
 def cause_of(code: str) -> Cause:
     """The cause with this code, in whatever case; raises `ParameterError` with near ones else.
 
-    Near are codes that look alike, and causes whose title has the given word.
+    Near are causes whose code or title has what is given in it, and codes that look alike.
     """
     if cause := CAUSES.get(code.upper()):
         return cause
-    titled = [c.code for c in CAUSES.values() if code.lower() in c.title.lower()]
+    holding = [c.code for c in CAUSES.values() if code.lower() in f"{c.code} {c.title}".lower()]
     alike = difflib.get_close_matches(code.upper(), CAUSES, n=NEAR)
-    near = [f"{c} ({CAUSES[c].title})" for c in dict.fromkeys([*titled, *alike])]
+    near = [f"{c} ({CAUSES[c].title})" for c in dict.fromkeys([*holding, *alike])]
     hint = f"; did you mean {listing(near[:NEAR])}?" if near else ";"
-    raise ParameterError("code", f"there is no {code!r}{hint} fedwhy explain lists all")
+    raise ParameterError("code", f"there is no {code!r}{hint} `fedwhy explain` lists all")
