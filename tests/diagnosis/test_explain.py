@@ -2,6 +2,8 @@
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -12,7 +14,7 @@ from fedwhy.diagnosis.catalogue import CAUSES, cause_of
 from fedwhy.diagnosis.terminal import for_terminal
 from fedwhy.errors import ParameterError
 
-FINDING = {
+FINDING: dict[str, Any] = {
     "code": "FW106",
     "title": "Inputs are not [bold]scaled",
     "severity": "error",
@@ -22,7 +24,7 @@ FINDING = {
     "prescription": {"what": "inputs divided by 255", "code": "x = x / 255"},
     "changes": [{"table": "prepare", "key": "scale", "value": 255}],
 }
-RECORD = {
+RECORD: dict[str, Any] = {
     "verdict": "Stuck at 10 %: inputs are not scaled.",
     "findings": [FINDING],
     "probes": [
@@ -59,6 +61,19 @@ def test_a_diagnosis_in_the_terminal():
         "",
         "More about one: fedwhy explain FW106",
     ]
+
+
+def test_the_documentation_shows_what_is_printed():
+    page = (Path(__file__).parent.parent.parent / "docs" / "diagnosis.md").read_text("utf-8")
+    finding = FINDING | {
+        "title": "Inputs are not scaled",
+        "prescription": {"what": "inputs divided by 255", "code": ""},
+    }
+    verdict = f"{RECORD['verdict']} With inputs divided by 255, it reaches 93.4 %."
+    probes = RECORD["probes"][:1]
+    shown = printed({"verdict": verdict, "findings": [finding], "probes": probes})
+    block = "\n".join(line.rstrip() for line in shown.splitlines())
+    assert f"```text\n{block}\n```" in page
 
 
 def test_a_healthy_diagnosis_is_its_verdict():
