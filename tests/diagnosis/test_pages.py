@@ -15,7 +15,8 @@ from fedwhy.experiment.file import TABLES
 DOCS = Path(__file__).parent.parent.parent / "docs"
 SECTIONS = ["What it is", "How it looks", "How it was recognised", "What to do", "Example"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-READ = {"toml": tomllib.loads, "python": ast.parse}
+EXPERIMENT_FILE = (DOCS / "experiment_file.md").read_text("utf-8")
+KEYS = set(re.findall(r"^\| `(\w+\.\w+)` \|", EXPERIMENT_FILE, re.MULTILINE))
 
 
 def examples(page: str) -> list[tuple[str, str]]:
@@ -36,14 +37,28 @@ def test_a_page_has_its_title_and_five_sections(code):
     assert all(part.strip() for part in parts[2:-1])  # The last one may be code alone.
 
 
+def versions(text: str) -> list[str]:
+    """A block as it was and as it becomes, where lines are marked `# before` and `# after`."""
+    lines = text.splitlines()
+    marks = ("# before", "# after")
+    before, after = (next((i for i, x in enumerate(lines) if mark in x), None) for mark in marks)
+    if before is None or after is None:
+        return [text]
+    return ["\n".join(lines[:after]), "\n".join([*lines[:before], *lines[after:]])]
+
+
 @pytest.mark.parametrize("code", CAUSES)
 def test_a_page_has_an_example_that_can_be_read(code):
-    found = examples(CAUSES[code].page)
-    assert {language for language, _ in found} & set(READ)
+    assert {language for language, _ in examples(CAUSES[code].page)} & {"toml", "python"}
     for language, text in FENCE.findall(CAUSES[code].page):
-        read = READ[language](text) if language in READ else None
-        if language == "toml":
-            assert set(read) <= set(TABLES)
+        for version in versions(text):
+            if language == "python":
+                ast.parse(version)
+            if language == "toml":
+                tables = tomllib.loads(version)
+                keys = {f"{name}.{key}" for name, table in tables.items() for key in table}
+                assert set(tables) <= set(TABLES)
+                assert {key for key in keys if not key.startswith("aggregator.")} <= KEYS
 
 
 @pytest.mark.parametrize("code", CAUSES)
