@@ -3,9 +3,10 @@
 import shutil
 
 import pytest
+from diagnosed import make_diagnosis
 
 import fedwhy as fw
-from fedwhy.report import render, render_comparison, render_partition
+from fedwhy.report import render, render_comparison, render_diagnosis, render_partition
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -67,6 +68,7 @@ PAGES = {
     "run": lambda records: render(records[0]),
     "comparison": render_comparison,
     "partition": lambda records: render_partition(records[0]),
+    "diagnosis": lambda records: render_diagnosis(make_diagnosis()),
     "measured partition": lambda records: render_partition(measured()),
 }
 
@@ -160,3 +162,18 @@ def test_curves_move_to_simulated_time_and_back(open_page, record):
     assert shown() == ("Accuracy by simulated seconds", "simulated seconds", 300)
     page.get_by_role("button", name="by round").click()
     assert shown() == ("Accuracy by round", "round", 100)
+
+
+def test_a_code_unfolds_its_page(open_page):
+    page = open_page(render_diagnosis(make_diagnosis()))
+    text = page.get_by_text("The loss stays near").first
+    assert not text.is_visible()
+    page.get_by_role("link", name="FW106").first.click()
+    assert text.is_visible()
+
+
+def test_probes_are_readable_on_a_phone(open_page):
+    page = open_page(render_diagnosis(make_diagnosis()), screen="phone")
+    words = page.get_by_role("region", name="What was tried").get_by_text("inputs divided by 255")
+    box = words.bounding_box()
+    assert box["width"] > 200 and box["height"] < 40

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from fedwhy.report.facts import Facts, Record, facts, number, population, score
 from fedwhy.report.partition import spread
-from fedwhy.report.wording import ABSENT, count, duration, metric_value
+from fedwhy.report.probes import points
+from fedwhy.report.wording import ABSENT, count, duration, metric_value, percent, plural
 
 
 class Card(NamedTuple):
@@ -96,3 +97,20 @@ def partition_cards(record: Record) -> list[Card]:
     if (skew := number(partition.get("label_skew"))) is not None:
         cards.append(Card("Label skew", f"{skew:.2f}", "mean distance; 0 is IID, 1 the most"))
     return cards
+
+
+def diagnosis_cards(record: Record) -> list[Card]:
+    """The key figures of a diagnosis: what the run reaches, what it could, and what it took."""
+    now, repaired = (number(record.get(f"{name}_accuracy")) for name in ("baseline", "repaired"))
+    measure = str(record.get("measure") or "accuracy").capitalize()
+    gain = None if now is None or repaired is None else repaired - now
+    findings, probes = record["findings"], record.get("probes") or []
+    proved = sum(bool(f.get("confirmed")) for f in findings)
+    cards = [
+        Card(f"{measure} now", percent(now), "of the run as it is"),
+        Card("At one place", percent(record.get("centralised_accuracy")), "all examples together"),
+        Card("Repaired", percent(repaired), points(gain)),
+        Card("Findings", count(len(findings)), f"{proved} of them proved by a run"),
+        Card("Time", duration(record.get("seconds")), f"{len(probes)} probe{plural(len(probes))}"),
+    ]
+    return [card for card in cards if card.figure != ABSENT]

@@ -76,7 +76,7 @@ def page(*, charts: Sequence[Any], sections: Sequence[Any], **parts: Any) -> str
     """Fills the template; charts and sections that are None are left out."""
     present = [chart for chart in charts if chart is not None]
     drawn = [{"id": c.id, "traces": c.traces, "layout": c.layout} for c in present]
-    parts = {"remarks": [], "cards": [], **parts}
+    parts = {"remarks": [], "cards": [], "diagnosis": None, **parts}
     return template().render(
         charts=present,
         drawn=drawn,

@@ -17,6 +17,14 @@ def metric_value(metric: str, value: Any) -> str:
     return f"{finite:.3f}" if metric.endswith("accuracy") else f"{finite:.4g}"
 
 
+def percent(value: Any) -> str:
+    """A share from 0 to 1 as '10 %' or '96.1 %'."""
+    if (finite := number(value)) is None:
+        return ABSENT
+    tenths = round(100 * finite, 1) + 0.0  # Plus zero: minus zero has no sign.
+    return f"{tenths:.1f}".removesuffix(".0") + " %"
+
+
 def count(value: Any) -> str:
     """12,345."""
     return ABSENT if number(value) is None else f"{int(value):,}"

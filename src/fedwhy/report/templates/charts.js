@@ -8,13 +8,16 @@
   const style = getComputedStyle(root);
   const colour = (role) => style.getPropertyValue(`--${role}`).trim();
 
+  const stopsOf = { heat: 4, poles: 5 };  // scales of colours, and how many each is made of
+
   const axes = [...new Set(charts.flatMap(({ traces }) => Object.keys(traces[0].xs ?? {})))];
   let axis = "round";
   const other = (chart) => chart.traces.every(({ xs }) => xs?.[axis]);
 
   function paint({ role, roles, ramp, xs, ...trace }) {
-    if (role === "heat") {
-      const stops = [0, 1, 2, 3].map((i) => [i / 3, colour(`heat-${i}`)]);
+    if (role in stopsOf) {
+      const last = stopsOf[role] - 1;
+      const stops = [...Array(last + 1).keys()].map((i) => [i / last, colour(`${role}-${i}`)]);
       return { ...trace, colorscale: stops, ygap: trace.y.length > 30 ? 0 : 1 };
     }
     const main = colour(role);
@@ -92,9 +95,9 @@
   function legend(chart) {
     const place = document.getElementById(chart.id).previousElementSibling;
     const named = chart.traces.filter((trace) => trace.name);
-    if (chart.traces[0].role === "heat") {
+    if (chart.traces[0].role in stopsOf) {
       const ramp = document.createElement("span");
-      ramp.className = "ramp";
+      ramp.className = `ramp ${chart.traces[0].role}`;
       const [least, most] = chart.traces[0].ramp;
       ramp.append(least, document.createElement("i"), most);
       place.append(ramp);
