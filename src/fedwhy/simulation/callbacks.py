@@ -80,10 +80,11 @@ class Training:
 
     @property
     def recorded(self) -> set[str]:
-        """The names that records of rounds hold, those of evaluations included."""
+        """The names of the numbers that records of rounds hold, those of evaluations included."""
         train = {"train_loss", *(f"train_{name}" for name in self.algorithm.model.metrics)}
         norms = {"update_norm_mean", "update_norm_min", "update_norm_max", "aggregate_norm"}
-        return train | norms | self.history[0].keys() - {"round"}
+        first = {name for name, value in self.history[0].items() if not isinstance(value, list)}
+        return train | norms | first - {"round"}
 
 
 class Callback:
