@@ -62,7 +62,8 @@ def by_hand(weigh=lambda n: n, drawn=lambda round: sample_cohort(4, COHORT, 0, r
     w, records = START.copy(), []
     for round in range(1, ROUNDS + 1):
         cohort = drawn(round)
-        ends, losses, norms = zip(*(local(w, np.flatnonzero(c == OWNER)) for c in cohort))
+        did = [local(w, np.flatnonzero(c == OWNER)) for c in cohort]
+        ends, losses, norms = zip(*did, strict=True)
         weights = np.array([weigh(SIZES[c]) for c in cohort], float)
         updates = [end - w for end in ends]
         new = w + np.average(updates, axis=0, weights=weights)

@@ -4,5 +4,16 @@ from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Change, Edit, Finding, Severity, Suspicion
 from fedwhy.diagnosis.setup import Setup
+from fedwhy.diagnosis.watch import Watch
 
-__all__ = ["Cause", "Change", "Edit", "Evidence", "Finding", "Setup", "Severity", "Suspicion"]
+__all__ = [
+    "Cause",
+    "Change",
+    "Edit",
+    "Evidence",
+    "Finding",
+    "Setup",
+    "Severity",
+    "Suspicion",
+    "Watch",
+]

@@ -106,6 +106,10 @@ class Callback:
         """
         return True
 
+    def remarks(self, record: dict[str, Any]) -> Sequence[str]:
+        """What to keep with a new record, as its `remarks`; asked of each, before `on_round`."""
+        return ()
+
     def on_round(self, training: Training) -> str | None:
         """After each round, or several at once; a returned text stops the run and is its reason."""
 
