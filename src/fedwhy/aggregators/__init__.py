@@ -16,7 +16,7 @@ from fedwhy.aggregators.aggregator import (
 from fedwhy.aggregators.arrival import Arrival, ArrivalState, aggregate
 from fedwhy.aggregators.attacks import attacked
 from fedwhy.aggregators.catalogue import LINKS, RULES, WRAPPERS
-from fedwhy.aggregators.chain import chain
+from fedwhy.aggregators.chain import chain, weighted
 from fedwhy.aggregators.clipping import clip
 from fedwhy.aggregators.compression import (
     compressing,
@@ -127,4 +127,5 @@ __all__ = [
     "tree",
     "trimmed_mean",
     "validate",
+    "weighted",
 ]

@@ -17,6 +17,7 @@ import jax
 
 from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Stack, Traits
 from fedwhy.aggregators.link import Link
+from fedwhy.aggregators.mean import Weighted
 from fedwhy.aggregators.meaning import check_meaning
 from fedwhy.aggregators.validation import Refusal, validate
 from fedwhy.errors import ParameterError
@@ -136,3 +137,9 @@ def together(measured: Sequence[dict[str, jax.Array]]) -> dict[str, jax.Array]:
             numbered = (f"{name}_{number}" for number in count(2))
             joined[next(n for n in chain_of((name,), numbered) if n not in joined)] = value
     return joined
+
+
+def weighted(encoded: Any) -> Weighted | None:
+    """What a mean adds up, of an encoded message or of their sum; None of any other rule."""
+    last = encoded.encoded if isinstance(encoded, Sent) else encoded
+    return last if isinstance(last, Weighted) else None

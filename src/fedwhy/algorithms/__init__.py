@@ -17,6 +17,8 @@ from fedwhy.algorithms.apfl import apfl
 from fedwhy.algorithms.averaging import AVERAGES, ema, swa
 from fedwhy.algorithms.catalogue import ALGORITHMS, CATALOGUE
 from fedwhy.algorithms.cfl import cfl
+from fedwhy.algorithms.clipping import Clipped
+from fedwhy.algorithms.course import Course
 from fedwhy.algorithms.ditto import ditto
 from fedwhy.algorithms.fedadagrad import fedadagrad
 from fedwhy.algorithms.fedadam import fedadam
@@ -64,6 +66,8 @@ __all__ = [
     "Broadcast",
     "Client",
     "ClientWork",
+    "Clipped",
+    "Course",
     "FullGradient",
     "LocalSGD",
     "LocalTraining",

@@ -85,8 +85,9 @@ class ClientWork(NamedTuple):
     - `enrol(weights) -> kept`, what the client keeps between rounds, without leaves if nothing
     - `start(broadcast, kept, client, key) -> local`, with a `Client`
     - `step(local, batch, broadcast, key) -> local`, one local step on a `Batch`
-    - `finish(local, broadcast) -> (Message, kept, metrics)`; `metrics` is a dict of float32
-      scalars and of `"totals"`, see `Tally`
+    - `finish(local, broadcast) -> (Message, kept, metrics)`; `metrics` is a dict with `"totals"`,
+      see `Tally`, and `"update_norm"`, and where local training tells, `"course"` and `"clipped"`,
+      see `Course` and `Clipped`
     - `augment(key, x, y) -> (x, y)`, what `step` does to a batch first, or None; it is named here
       so that it can be tried on the data before a run
     - `own(kept, broadcast) -> Weights`, the model that the client uses itself, or None where that

@@ -46,7 +46,7 @@ def plain_rates(sgd: LocalSGD, params: PyTree) -> PyTree | None:
     The optimizer is tried, since optax does not tell: one that remembers nothing, and answers to
     gradients and weights of all sizes like plain SGD, is taken for it.
     """
-    if sgd.rate or sgd.clip_norm is not None or sgd.clip_tensor is not None:
+    if sgd.rate or sgd.clips:
         return None
     with jax.ensure_compile_time_eval():
         gradient = jax.tree.map(lambda _: jnp.asarray(TRIED), params)

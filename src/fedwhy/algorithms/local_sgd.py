@@ -108,6 +108,11 @@ class LocalSGD:
         )
 
     @property
+    def clips(self) -> bool:
+        """Whether a step's gradient may be clipped."""
+        return self.clip_norm is not None or self.clip_tensor is not None
+
+    @property
     def augmentations(self) -> tuple[Augmentation, ...]:
         """What is done to training batches, one after another."""
         return self.augment if isinstance(self.augment, tuple) else (self.augment,)

@@ -10,7 +10,8 @@ import optax
 
 from fedwhy.aggregators import Message
 from fedwhy.algorithms.algorithm import Batch, Broadcast, Client, Update
-from fedwhy.algorithms.clipping import clip_tensors
+from fedwhy.algorithms.clipping import Clipped, clip
+from fedwhy.algorithms.course import Course
 from fedwhy.algorithms.per_example import PerExample
 from fedwhy.algorithms.remedy import Remedy, Step
 from fedwhy.algorithms.stepping import stepped
@@ -32,7 +33,8 @@ AUGMENT = 0x7FFFFFFF
 class Local(NamedTuple):
     """A client in the middle of its work.
 
-    `steps` int32 is how many it has taken, `memory` what its remedy remembers.
+    `steps` int32 is how many it has taken, `memory` what its remedy remembers; `clipped` is None
+    where gradients are taken as they are.
     """
 
     weights: Weights
@@ -41,6 +43,13 @@ class Local(NamedTuple):
     steps: jax.Array
     memory: PyTree
     tally: Tally
+    course: Course
+    clipped: Clipped | None
+
+    def seen(self, model: Model, losses: jax.Array, output: PyTree, batch: Batch) -> Local:
+        """The client after one more batch of per-example `losses` float32 `[batch]`."""
+        course = self.course.passed(masked_mean(losses, batch.mask), self.tally.count)
+        return self._replace(tally=self.tally.add(model, losses, output, batch), course=course)
 
 
 class Kept(NamedTuple):
@@ -90,7 +99,16 @@ class Training(NamedTuple):
         begin = self.remedy.optimizer
         trained, _ = self._trained(weights.params)
         optimizer = begin(broadcast) if begin else self.sgd.optimizer.init(trained)
-        return Local(weights, optimizer, client, jnp.int32(0), memory, Tally.zero(self.model))
+        return Local(
+            weights,
+            optimizer,
+            client,
+            jnp.int32(0),
+            memory,
+            Tally.zero(self.model),
+            Course.zero(),
+            Clipped.zero() if self.sgd.clips else None,
+        )
 
     def step(self, local: Local, batch: Batch, broadcast: Broadcast, key) -> Local:
         """One step of the optimizer on the loss of `batch`."""
@@ -138,10 +156,9 @@ class Training(NamedTuple):
             tilt, moved = trees.subtract(corrected, own), trees.subtract(there, params)
             return objective(there)[0] + trees.dot(tilt, self.sgd.shared(moved))
 
-        seen = local._replace(
+        seen = local.seen(self.model, losses, output, batch)._replace(
             weights=Weights(params, old_state if self.sgd.state == "frozen" else state),
             memory=memory,
-            tally=local.tally.add(self.model, losses, output, batch),
         )
         _, fixed = self._trained(params)
         return paths.join(corrected, gradient), seen, {"value": loss, "value_fn": searched}
@@ -164,19 +181,23 @@ class Training(NamedTuple):
             return self.model.penalty(params) + self.sgd.proximal / 2 * trees.squared_norm(drift)
 
         output, _ = self.model.apply(params, state, batch.x, key, True)
-        tally = local.tally.add(self.model, self.model.loss(output, batch.y), output, batch)
+        seen = local.seen(self.model, self.model.loss(output, batch.y), output, batch)
         gradient = private.gradient(loss, params, batch, key)
         gradient = trees.add(gradient, jax.grad(without_examples)(params))
-        return gradient, local._replace(tally=tally), {}
+        return gradient, seen, {}
 
     def move(self, local: Local, gradient: PyTree, **search: Any) -> Local:
         """A step of the optimizer along any gradient; `search` is for optimizers that search."""
         params, state = local.weights
         trained, fixed = self._trained(params)
         gradient, _ = self._trained(gradient)
+        bounded = gradient
+        if self.sgd.clips:
+            bounded, once = clip(gradient, self.sgd.clip_tensor, self.sgd.clip_norm)
+            local = local._replace(clipped=trees.add(local.clipped, once))
         change, optimizer = stepped(
             self.sgd.optimizer,
-            self._clipped(gradient),
+            bounded,
             local.optimizer,
             trained,
             grad=gradient,
@@ -208,16 +229,14 @@ class Training(NamedTuple):
             local.client.examples.astype(jnp.float32),
             local.client.chance,
         )
-        metrics = {"totals": local.tally, "update_norm": trees.norm(shared)}
+        metrics = {
+            "totals": local.tally,
+            "update_norm": trees.norm(shared),
+            "course": local.course,
+            "clipped": local.clipped,
+        }
         return message, kept, metrics
 
     def _trained(self, params: PyTree) -> tuple[PyTree, PyTree]:
         """The part of a tree like the parameters that is trained, and the rest."""
         return paths.split(params, self.sgd.trainable)
-
-    def _clipped(self, gradient: PyTree) -> PyTree:
-        if self.sgd.clip_tensor is not None:
-            gradient = clip_tensors(gradient, self.sgd.clip_tensor)
-        if self.sgd.clip_norm is not None:
-            gradient = trees.clip(gradient, self.sgd.clip_norm)
-        return gradient

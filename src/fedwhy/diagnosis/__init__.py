@@ -7,6 +7,7 @@ from fedwhy.diagnosis.finding import Change, Edit, Finding, Severity, Suspicion
 from fedwhy.diagnosis.public import diagnose
 from fedwhy.diagnosis.record import record_of
 from fedwhy.diagnosis.setup import Setup
+from fedwhy.diagnosis.watch import Watch
 
 __all__ = [
     "Cause",
@@ -18,6 +19,7 @@ __all__ = [
     "Setup",
     "Severity",
     "Suspicion",
+    "Watch",
     "diagnose",
     "diagnose_setup",
     "record_of",

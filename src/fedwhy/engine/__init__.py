@@ -1,5 +1,6 @@
 """The round engine: rounds as one compiled program."""
 
+from fedwhy.engine.agreement import mean_cosine, state_spread
 from fedwhy.engine.compiled import MOST_ROUNDS
 from fedwhy.engine.engine import Engine, Settings
 from fedwhy.engine.plan import Cohort, sample_cohort
@@ -20,6 +21,8 @@ __all__ = [
     "Settings",
     "Traffic",
     "local_settings",
+    "mean_cosine",
     "sample_cohort",
+    "state_spread",
     "traffic",
 ]

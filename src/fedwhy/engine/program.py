@@ -9,6 +9,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fedwhy.aggregators import Stack
 from fedwhy.algorithms import Algorithm, Batch, Client, ClientWork, Round, ServerState
+from fedwhy.engine.agreement import Whole, part_of, whole_of
 from fedwhy.engine.devices import AXIS
 from fedwhy.engine.plan import Plan
 from fedwhy.federated import trees
@@ -52,11 +53,17 @@ class Facts(NamedTuple):
     - `counts` bool: whether the norm is finite and so many messages were taken; else the round is
       to be forgotten
     - `measured`: what the aggregator measured, float32 scalars by name
+    - `weights`, `step` float32: norms of the parameters that the round ends with, if it counts, and
+      of their change
+    - `whole`: the sum of messages, where they are added up to a mean; else None
     """
 
     norm: jax.Array
     counts: jax.Array
     measured: dict[str, jax.Array]
+    weights: jax.Array
+    step: jax.Array
+    whole: Whole | None
 
 
 def enrol(algorithm: Algorithm, server: ServerState) -> ClientState:
@@ -74,7 +81,7 @@ def round_program(
     `plan` holds the same number of lanes for each device of `mesh`. `states` and `metrics` are
     those of the cohort, `[lanes, slots, ...]`; `data` the flat arrays (x, y); `number` the
     round's; `facts` are `Facts`. A client whose message is refused keeps what it had, and its
-    metrics hold the reason in `"refused"`.
+    metrics hold the reason in `"refused"`, beside its `"part"` in the mean.
     """
     lanes = PartitionSpec(AXIS)
     everywhere = PartitionSpec()
@@ -106,17 +113,22 @@ def round_program(
             whole = NamedSharding(mesh, everywhere)
             rows = jax.lax.with_sharding_constraint((plan.client, taken), whole)
             total = stack_of(total, *rows)
+        whole = whole_of(algorithm, total, server)
         decoded = aggregator.decode(total, server.aggregator, keys.server)
         messages = jnp.sum(taken, dtype=jnp.int32)
         came = messages if planned is None else jnp.int32(planned)
         ends = Round(number, came, jnp.int32(population))
+        before = server.weights.params
         server = server._replace(aggregator=decoded.state)
         server = algorithm.server(server, decoded.aggregate, ends)
         # Where privacy hides how many came, noise makes a round, also of nobody.
         enough = (messages >= aggregator.least) | (planned is not None)
         norm = jnp.where(enough, trees.norm(decoded.aggregate), 0.0)
         counts = enough & jnp.isfinite(norm)
-        return server, states, metrics, Facts(norm, counts, decoded.measured)
+        after = server.weights.params
+        length, step = trees.norm(after), trees.norm(trees.subtract(after, before))
+        facts = Facts(norm, counts, decoded.measured, length, step, whole)
+        return server, states, metrics, facts
 
     return run
 
@@ -303,7 +315,8 @@ class Lanes:
             (encoded, ClientState(work_state, aggregator_state)),
             (jax.tree.map(jnp.zeros_like, encoded), state),
         )
-        return encoded, state, {**metrics, "refused": refused}
+        part = part_of(self.algorithm, encoded, self.server)
+        return encoded, state, {**metrics, "refused": refused, "part": part}
 
     def one_client(self, state: ClientState):
         """A client that starts and finishes at once: its local, encoded message and metrics."""

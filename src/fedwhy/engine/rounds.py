@@ -12,6 +12,7 @@ import numpy as np
 from fedwhy.aggregators import REASONS
 from fedwhy.algorithms import Algorithm, ServerState
 from fedwhy.data import FederatedDataset
+from fedwhy.engine.agreement import Whole
 from fedwhy.engine.cache import keep_compiled_programs
 from fedwhy.engine.compiled import CompiledRounds, Prepared
 from fedwhy.engine.devices import everywhere, place
@@ -39,7 +40,9 @@ class RoundResult(NamedTuple):
     pytree of NumPy arrays `[n, ...]` in the same order, `refused` the reason by the position of
     each client whose message was not. `aggregate_norm` is the norm of the aggregate; where that is
     not finite, the round is undone: server and client states are as before it. `measured` is what
-    the aggregator measured; `counts` says whether the model has moved.
+    the aggregator measured; `counts` says whether the model has moved, `weights_norm` and
+    `step_norm` how long its parameters are then, and their change. `whole` is the sum of messages
+    of which `metrics["part"]` are the parts; None where there is no mean.
     """
 
     clients: np.ndarray
@@ -48,6 +51,9 @@ class RoundResult(NamedTuple):
     aggregate_norm: float
     measured: dict[str, float]
     counts: bool
+    weights_norm: float
+    step_norm: float
+    whole: Whole | None
 
     @property
     def void(self) -> bool:
@@ -185,6 +191,9 @@ class Rounds:
             float(facts.norm),
             {name: float(value) for name, value in facts.measured.items()},
             bool(facts.counts),
+            float(facts.weights),
+            float(facts.step),
+            facts.whole,
         )
 
     def _prepare_next(self, first: int, until: Callable[[int], int]) -> None:

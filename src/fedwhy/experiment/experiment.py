@@ -25,7 +25,7 @@ from fedwhy.data import (
     Preparation,
     variant,
 )
-from fedwhy.diagnosis import Setup
+from fedwhy.diagnosis import Setup, Watch
 from fedwhy.engine import Engine
 from fedwhy.errors import ParameterError
 from fedwhy.experiment import aggregation, data, models, preparing, taking_part
@@ -242,13 +242,13 @@ class Experiment:
             self._check_same(folder.path)
         blamed = ("train", "algorithm", "client", "sampler", "availability", "clock")
         with self.file.blame(*blamed):
-            callbacks: list[Callback] = [folder]
+            callbacks: list[Callback] = [Watch(), folder]
             if settings.patience is not None:
                 if self.data[1] is None:
                     raise ParameterError(
                         "patience", "waits for the test loss, and the data has no test set"
                     )
-                callbacks = [EarlyStop(patience=settings.patience), folder]
+                callbacks = [EarlyStop(patience=settings.patience), *callbacks]
             return self.setup.train(
                 settings.rounds,
                 settings.seed,

@@ -51,8 +51,9 @@ def metrics(rounds: Rounds) -> list[str]:
     names = {
         OVER_CLIENTS.sub("", key).split("_", 1)[1]
         for r in rounds
-        for key in r
+        for key, value in r.items()
         if key.startswith(("test_", "train_", "clients_", "personal_"))
+        and not isinstance(value, list)  # Of each class, which is no curve.
     }
     return sorted(names, key=lambda name: (name != "accuracy", name != "loss", name))
 

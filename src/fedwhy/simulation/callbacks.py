@@ -80,10 +80,11 @@ class Training:
 
     @property
     def recorded(self) -> set[str]:
-        """The names that records of rounds hold, those of evaluations included."""
+        """The names of the numbers that records of rounds hold, those of evaluations included."""
         train = {"train_loss", *(f"train_{name}" for name in self.algorithm.model.metrics)}
         norms = {"update_norm_mean", "update_norm_min", "update_norm_max", "aggregate_norm"}
-        return train | norms | self.history[0].keys() - {"round"}
+        first = {name for name, value in self.history[0].items() if not isinstance(value, list)}
+        return train | norms | first - {"round"}
 
 
 class Callback:
@@ -104,6 +105,10 @@ class Callback:
         Short rounds that no callback looks at are run several at once, which is faster.
         """
         return True
+
+    def remarks(self, record: dict[str, Any]) -> Sequence[str]:
+        """What to keep with a new record, as its `remarks`; asked of each, before `on_round`."""
+        return ()
 
     def on_round(self, training: Training) -> str | None:
         """After each round, or several at once; a returned text stops the run and is its reason."""

@@ -1,6 +1,8 @@
 """Evaluation of one model on examples and on clients."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +18,46 @@ from fedwhy.engine.devices import AXIS, compiler_options, local_mesh, make_mesh,
 from fedwhy.engine.lowering import lower
 from fedwhy.federated import trees
 from fedwhy.models import Model, Weights
+from fedwhy.simulation.by_class import ByClass, by_class
 from fedwhy.simulation.scores import Scores, as_scores, scores_by_client
 
 PyTree = Any
 
 # Examples evaluated at a time on each device.
 BATCH_SIZE = 512
+
+
+class Evaluated(NamedTuple):
+    """Scores of a model, and what it makes of each class; None where there are none, or many."""
+
+    scores: Scores
+    classes: ByClass | None
+
+
+class Measured(NamedTuple):
+    """A batch: what each example adds to its owner's tally where `mask` holds, and all of them."""
+
+    each: Tally
+    classes: ByClass | None
+    owner: jax.Array
+    mask: jax.Array
+
+
+class Sums(NamedTuple):
+    """The tally `[clients, ...]` of the examples so far, and what was made of their classes."""
+
+    tally: Tally
+    classes: ByClass | None
+
+    def add(self, batch: Measured) -> Sums:
+        """The sums with one more batch."""
+
+        def add(total: jax.Array, values: jax.Array) -> jax.Array:
+            keep = batch.mask.reshape(batch.mask.shape + (1,) * (values.ndim - 1))
+            return total.at[batch.owner].add(jnp.where(keep, values, 0).astype(total.dtype))
+
+        classes = jax.tree.map(jnp.add, self.classes, batch.classes)
+        return Sums(jax.tree.map(add, self.tally, batch.each), classes)
 
 
 class Evaluator:
@@ -55,44 +91,45 @@ class Evaluator:
             out_specs=PartitionSpec(),
             check_vma=False,
         )
-        self._run = jax.jit(
-            lambda weights, arrays, starts: scores_by_client(
-                model, on_all_devices(weights, arrays, starts)
-            ),
-            compiler_options=compiler_options(mesh),
-        )
 
-    def __call__(self, weights: Weights) -> Scores:
-        """Scores of `weights` on all clients of the data."""
-        return as_scores(*jax.device_get(self._run(weights, self.arrays, self.starts)))
+        def run(weights: Weights, arrays: PyTree, starts: np.ndarray) -> tuple[Any, ...]:
+            tally, classes = on_all_devices(weights, arrays, starts)
+            return *scores_by_client(model, tally), classes
 
-    def _on_one_device(self, weights: Weights, arrays: PyTree, starts: jax.Array) -> Tally:
-        """The tally `[clients, ...]` of batches from the rows `starts` int32 `[1, batches]`."""
+        self._run = jax.jit(run, compiler_options=compiler_options(mesh))
 
-        def add_batch(number: jax.Array, tally: Tally) -> Tally:
-            return self._add(tally, weights, arrays, starts[0, number])
+    def __call__(self, weights: Weights) -> Evaluated:
+        """What `weights` make of all examples of the data."""
+        *scores, classes = jax.device_get(self._run(weights, self.arrays, self.starts))
+        return Evaluated(as_scores(*scores), classes)
 
-        zero = Tally.zero(self.model)
-        tally = jax.lax.fori_loop(0, starts.shape[1], add_batch, trees.zeros(zero, self.clients))
-        return jax.tree.map(lambda a: jax.lax.psum(a, AXIS), tally)
+    def _on_one_device(self, weights: Weights, arrays: PyTree, starts: jax.Array) -> Sums:
+        """The sums over batches from the rows `starts` int32 `[1, batches]`."""
 
-    def _add(self, tally: Tally, weights: Weights, arrays: PyTree, start: jax.Array) -> Tally:
+        def measure(start: jax.Array) -> Measured:
+            return self._measure(weights, arrays, start)
+
+        def add_batch(number: jax.Array, sums: Sums) -> Sums:
+            return sums.add(measure(starts[0, number]))
+
+        classes = trees.zeros(jax.eval_shape(measure, starts[0, 0]).classes)
+        zero = Sums(trees.zeros(Tally.zero(self.model), self.clients), classes)
+        sums = jax.lax.fori_loop(0, starts.shape[1], add_batch, zero)
+        return jax.tree.map(lambda a: jax.lax.psum(a, AXIS), sums)
+
+    def _measure(self, weights: Weights, arrays: PyTree, start: jax.Array) -> Measured:
+        """What `weights` make of the batch that begins at row `start`."""
         examples = jax.tree.leaves(arrays)[0].shape[0]
         rows = start + jnp.arange(self.batch)
         mask = rows < examples
         (x, y), owner = trees.row(arrays, jnp.minimum(rows, examples - 1))
         output, _ = self.model.apply(*weights, x, None, False)
-        measured = Tally(
+        each = Tally(
             jnp.ones(rows.shape, jnp.float32),
             self.model.loss(output, y),
             {name: metric.measure(output, y) for name, metric in self.model.metrics.items()},
         )
-
-        def add(total: jax.Array, values: jax.Array) -> jax.Array:
-            keep = mask.reshape(mask.shape + (1,) * (values.ndim - 1))
-            return total.at[owner].add(jnp.where(keep, values, 0).astype(total.dtype))
-
-        return jax.tree.map(add, tally, measured)
+        return Measured(each, by_class(self.model, output, y, mask), owner, mask)
 
 
 def batch_starts(examples: int, batch: int, devices: int) -> np.ndarray:

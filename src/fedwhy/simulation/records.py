@@ -1,12 +1,14 @@
 """The record of a round: what its training gave, and `Evaluation`, what evaluation found."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
-from fedwhy.algorithms import Algorithm, ServerState, Tally
+from fedwhy.algorithms import Algorithm, Clipped, Course, ServerState, Tally
 from fedwhy.data import Dataset, FederatedDataset
-from fedwhy.engine import RoundResult, Rounds
+from fedwhy.engine import RoundResult, Rounds, mean_cosine, state_spread
 from fedwhy.simulation.callbacks import Training
 from fedwhy.simulation.evaluation import Evaluator
 from fedwhy.simulation.personal import OwnModels
@@ -39,18 +41,56 @@ def describe(training: Training, result: RoundResult, turn: Turn) -> dict[str, A
     if isinstance(training.sampler, Asynchronous):
         staleness = turn.cohort.staleness
         record |= {"staleness_mean": float(staleness.mean()), "staleness_max": int(staleness.max())}
+    record |= {"aggregate_norm": result.aggregate_norm, **change(training, result)}
+    if not clients:  # Nobody was there, had a batch, or sent what could be taken.
+        return record
     totals: Tally = jax.tree.map(lambda a: a.sum(axis=0), result.metrics["totals"])
     norms = result.metrics["update_norm"]
-    if not clients:  # Nobody was there, had a batch, or sent what could be taken.
-        return {**record, "aggregate_norm": result.aggregate_norm}
     return {
         **record,
         **{f"train_{name}": float(value) for name, value in scores(model, totals).items()},
+        **local_course(result.metrics, training.clients.sizes[result.clients]),
         "update_norm_mean": float(norms.mean()),
         "update_norm_min": float(norms.min()),
         "update_norm_max": float(norms.max()),
-        "aggregate_norm": result.aggregate_norm,
+        **agreement(result),
     }
+
+
+def change(training: Training, result: RoundResult) -> dict[str, float]:
+    """How long the global parameters are, and their change; nothing where none is the model's."""
+    if not result.counts or training.algorithm.clustered:
+        return {}
+    return {"weights_norm": result.weights_norm, "step_norm": result.step_norm}
+
+
+def local_course(metrics: Mapping[str, Any], examples: np.ndarray) -> dict[str, float]:
+    """What local training tells of its steps, of clients with so many examples, int `[n]`."""
+    record = {}
+    course: Course | None = metrics.get("course")
+    if course is not None:
+        record |= {
+            f"local_loss_{name}": float(np.average(losses.astype(np.float64), weights=examples))
+            for name, losses in course._asdict().items()
+        }
+    clipped: Clipped | None = metrics.get("clipped")
+    if clipped is not None:
+        steps, bound, norm = (float(np.sum(each, dtype=np.float64)) for each in clipped)
+        if steps:
+            record |= {"clipped_steps": bound / steps, "gradient_norm": norm / steps}
+    return record
+
+
+def agreement(result: RoundResult) -> dict[str, float]:
+    """How far messages agree, where a mean is made of them and they can be compared."""
+    if result.whole is None:
+        return {}
+    parts = result.metrics["part"]
+    found = {
+        "update_cosine": mean_cosine(parts, result.whole),
+        "state_spread": state_spread(parts, result.whole),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 class Evaluation:
@@ -87,13 +127,15 @@ class Evaluation:
     def __bool__(self) -> bool:
         return self.test is not None or self.clients is not None
 
-    def __call__(self, server: ServerState) -> dict[str, float]:
+    def __call__(self, server: ServerState) -> dict[str, Any]:
         """Loss and metrics as `train` records them; client states are those of the rounds."""
         weights, record = self.algorithm.evaluated(server), {}
         if self.test:
-            record |= {f"test_{name}": value for name, value in self.test(weights).weighted.items()}
+            scores, classes = self.test(weights)
+            record |= {f"test_{name}": value for name, value in scores.weighted.items()}
+            record |= classes.record("test") if classes else {}
         if self.clients:
-            record |= self.clients(weights).record("clients")
+            record |= self.clients(weights).scores.record("clients")
         if self.own:
             record |= self.own(server, self.states).record("personal")
         return record

@@ -75,7 +75,7 @@ class Run:
 
     def evaluate(self, data: Dataset | FederatedDataset) -> Scores:
         """Loss and metrics of the trained model on `data`."""
-        return Evaluator(self.algorithm.model, data)(self.weights)
+        return Evaluator(self.algorithm.model, data)(self.weights).scores
 
     def evaluate_own(self, clients: FederatedDataset, test_clients: FederatedDataset) -> Scores:
         """Loss and metrics of every client's own model on its examples in `test_clients`.

@@ -88,19 +88,33 @@ def train(
     Each record of `run.history` holds `round`, and
     - of training: `train_loss` and the model's metrics (`train_accuracy`) over the examples
       visited, while they were visited; `update_norm_mean`, `_min`, `_max` over the cohort;
-      `aggregate_norm`; `clients` (how many trained); `seconds` (the round itself); `memory` (bytes
-      in use after it: of the fullest device, or of this process where devices do not tell);
-      `bytes_down` and `bytes_up`, what clients received and sent, those included whose work or
-      answer counted nowhere; with a clock, `simulated_seconds` since the run began, and `late` (how
-      many clients worked for nothing); `staleness_mean` and `_max` of an asynchronous run;
-      `refused` (how many messages were not taken, see `validate`), and if any was not,
+      `aggregate_norm`; where the round moved the model, `weights_norm` of its parameters after it
+      and `step_norm` of their change; `clients` (how many trained); `seconds` (the round itself);
+      `memory` (bytes in use after it: of the fullest device, or of this process where devices do
+      not tell); `bytes_down` and `bytes_up`, what clients received and sent, those included whose
+      work or answer counted nowhere; with a clock, `simulated_seconds` since the run began, and
+      `late` (how many clients worked for nothing); `staleness_mean` and `_max` of an asynchronous
+      run; `refused` (how many messages were not taken, see `validate`), and if any was not,
       `refused_clients` (the reason by client) and `void` (fewer were taken than the aggregator
-      needs, so the model stayed as it was); what the aggregator measured; and with a guarantee of
-      differential privacy, `epsilon`, of all rounds so far (see `private_mean`);
-    - of evaluation: `test_loss`, `test_accuracy`; `clients_loss`, `clients_accuracy` (weighted by
-      examples), and of each `_unweighted` (every client alike), `_worst_decile` (the mean over the
-      worst tenth of the clients) and `_spread` (the standard deviation over clients); the same of
-      clients' own models, `personal_loss`, `personal_accuracy` and so on.
+      needs, so the model stayed as it was); what the aggregator measured; `remarks`, what callbacks
+      have said of it, a list of texts, if anything; and with a guarantee of differential privacy,
+      `epsilon`, of all rounds so far (see `private_mean`);
+    - of local training, where clients take steps of an optimizer: `local_loss_first` and
+      `local_loss_last`, the loss of a client's first and of its last batch in the round, a mean
+      over clients weighted by their examples; with `clip_norm` or `clip_tensor`, `clipped_steps`,
+      the share of local steps whose gradient was clipped, and `gradient_norm`, the mean over them
+      of its norm before;
+    - of a mean of at least two messages: `update_cosine`, the mean cosine between two of the
+      updates, a pair counted by what both weigh times their norms; with model state that is sent,
+      `state_spread`, the root mean square of how far clients' states lie from their mean, over its
+      norm (of floating-point state, clients weighted as in the mean);
+    - of evaluation: `test_loss`, `test_accuracy`; of at most 100 classes, the lists `test_recall`
+      and `test_predicted` `[classes]`, the share of each class that is recognised (NaN where the
+      test set has none), and the share of the test set that is taken for it; `clients_loss`,
+      `clients_accuracy` (weighted by examples), and of each `_unweighted` (every client alike),
+      `_worst_decile` (the mean over the worst tenth of the clients) and `_spread` (the standard
+      deviation over clients); the same of clients' own models, `personal_loss`, `personal_accuracy`
+      and so on.
 
     Losses are those of the examples alone, without what weight regularisers add in training.
 
@@ -203,10 +217,14 @@ def train(
     try:
         with stop_after_round() as stop:
             while training.round < rounds and stopped is None and not any_process(stop.is_set()):
+                seen = len(training.history)
                 stopped = next_rounds(
                     training, run_rounds, turn_of, until, evaluation, evaluate_every
                 )
                 diverged = stopped is not None
+                for record in training.history[seen:]:
+                    if said := [text for each in callbacks for text in each.remarks(record)]:
+                        record["remarks"] = said
                 reasons = [callback.on_round(training) for callback in callbacks]
                 stopped = stopped or next(filter(None, reasons), None)
             interrupted = stopped is None and training.round < rounds
