@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import jax
 import numpy as np
 
-from fedwhy.data import FederatedDataset
+from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.diagnosis.facts.labels import strata_of
 
+AnyDataset = TypeVar("AnyDataset", Dataset, FederatedDataset)
 STEPS = 200
 
 
-def aligned(clients: FederatedDataset) -> FederatedDataset:
-    """The clients with the inputs of each label in the same place at all of them.
+def aligned(data: AnyDataset) -> AnyDataset:
+    """The inputs of each label brought to the same place at all clients; a test set is one client.
 
     A client that subtracted `m_c` and divided by `s_c` has, of label k, the mean
     `(M_k - m_c) / s_c` and within it the deviation `S / s_c`. So `s_c` follows from the deviations
@@ -23,10 +25,10 @@ def aligned(clients: FederatedDataset) -> FederatedDataset:
     classifications with unequal numbers"). Then all are standardised together. What connects
     clients are labels that they share: one that shares none stays in its own place.
     """
-    strata = strata_of(clients.y)
-    return replace(
-        clients, x=jax.tree.map(lambda a: aligned_array(a, strata, clients.owner), clients.x)
-    )
+    strata = strata_of(data.y)
+    alone = np.zeros(len(data), np.int32)
+    owner = data.owner if isinstance(data, FederatedDataset) else alone
+    return replace(data, x=jax.tree.map(lambda a: aligned_array(a, strata, owner), data.x))
 
 
 def aligned_array(array: np.ndarray, strata: np.ndarray, owner: np.ndarray) -> np.ndarray:

@@ -141,13 +141,14 @@ class DataFacts:
 
     @property
     def columns(self) -> bool:
-        """Whether inputs are few columns, each with a scale of its own."""
-        return self.table is not None and self.table.x.shape[1] <= COLUMNS
+        """Whether inputs are a table of few columns, each with a scale of its own."""
+        arrays = jax.tree.leaves(self.setup.clients.x)
+        return all(array.ndim == 2 and array.shape[1] <= COLUMNS for array in arrays)
 
     @cached_property
     def scale(self) -> Scale | None:
         """Where the clients' features lie."""
-        return None if self.table is None else scale_of(self.table.x)
+        return None if self.table is None else scale_of(self.table.x, self.columns)
 
     @cached_property
     def standard(self) -> np.ndarray | None:

@@ -87,4 +87,4 @@ def test_noise_at_all_clients_shows_against_the_test_set():
 
 def test_a_run_learns_again_once_its_labels_are_repaired():
     broken = setup(with_y(clients_of("iid"), lambda y: y + 1), model="softmax")
-    assert accuracy(repaired("FW110", broken)) > 0.8
+    assert accuracy(repaired("FW110", broken)) > 0.7

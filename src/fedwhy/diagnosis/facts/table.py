@@ -8,7 +8,6 @@ import jax
 import numpy as np
 
 from fedwhy.data.arrays import take, to_offsets
-from fedwhy.data.client_statistics import COLUMNS
 
 VALUES = 1 << 22  # A table has about so many.
 CLIENTS = 1000  # So many are asked, spaced evenly; and at most so many examples of one.
@@ -70,7 +69,7 @@ def spaced(count: int, most: int) -> np.ndarray:
 
 
 class Scale(NamedTuple):
-    """Where features lie, float32 `[features]`, or one deviation for all where they are many.
+    """Where features lie, float32 `[features]`.
 
     `mean` and `deviation` are of all examples of a table; `varies` says which features vary.
     """
@@ -84,15 +83,15 @@ class Scale(NamedTuple):
         return (x - self.mean) / self.deviation
 
 
-def scale_of(x: np.ndarray) -> Scale:
+def scale_of(x: np.ndarray, columns: bool) -> Scale:
     """The scale of `x` `[examples, features]`.
 
-    More than 64 features are of one kind, as pixels are, and share their deviation: those that
-    hardly vary must not count as much as the others.
+    Features that are no `columns` are of one kind, as pixels are, and share their deviation: those
+    that hardly vary must not count as much as the others.
     """
     mean = x.mean(axis=0, dtype=np.float64)
     variance = np.square(x - mean.astype(np.float32)).mean(axis=0, dtype=np.float64)
     varies = variance > (2.0**-23 * np.abs(mean)) ** 2
-    spread = variance if x.shape[1] <= COLUMNS else np.full_like(variance, variance.mean())
+    spread = variance if columns else np.full_like(variance, variance.mean())
     deviation = np.sqrt(np.where(varies & (spread > 0), spread, 1))
     return Scale(mean.astype(np.float32), deviation.astype(np.float32), varies)

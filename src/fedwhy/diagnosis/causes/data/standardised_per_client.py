@@ -11,7 +11,7 @@ from fedwhy.data import FederatedDataset
 from fedwhy.data.moments import Moments, client_moments
 from fedwhy.diagnosis.aligning import aligned
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.data_edits import on_data
+from fedwhy.diagnosis.data_edits import ALL, on_data
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 
@@ -45,7 +45,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         evidence={"distance_of_means": distance, "of": of, "label_skew": skew},
         prescription=Edit(
             "inputs standardised by the mean and deviation of all clients",
-            lambda setup: on_data(setup, aligned, ("clients",)),
+            lambda setup: on_data(setup, aligned, ALL),
             code="preparation = fw.Preparation(fw.prepare.Standardise()).fit(raw_clients)\n"
             "model = model.prepared(preparation)",
         ),

@@ -13,7 +13,7 @@ from fedwhy.diagnosis.data_facts import DataFacts
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 
-FAR, VERY_FAR = 0.35, 1.0
+FAR, VERY_FAR = 0.25, 1.0
 SPREAD = 2.0  # As log2 of a variance.
 FIXED = 0.5  # Another view of the test set is the clients' if it halves the distance.
 

@@ -50,8 +50,7 @@ def scales_itself(data: DataFacts) -> bool:
 def repair(data: DataFacts, greatest: float) -> Edit:
     """Columns standardised by all clients' moments; pixels and the like divided by their range."""
     by = BYTE if BYTE / 2 < greatest <= BYTE else float(f"{greatest:.3g}")
-    spreads = data.scale.deviation if data.scale is not None else np.ones(1)
-    if data.columns and spreads.max() > 4 * spreads.min():
+    if data.columns:
         return standardised()
     if by < 1:
         by = 1 / BYTE if BYTE / 2 < 1 / greatest <= 2 * BYTE else by
