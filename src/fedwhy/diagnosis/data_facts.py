@@ -21,7 +21,6 @@ from fedwhy.diagnosis.facts.reading import Reading, read
 from fedwhy.diagnosis.facts.shift import Likeness, Shift, likeness, shift_of
 from fedwhy.diagnosis.facts.table import Scale, Table, flat, scale_of, table_of
 from fedwhy.diagnosis.setup import Setup
-from fedwhy.errors import ModelError
 from fedwhy.models import Description
 from fedwhy.simulation.checks import example
 
@@ -61,7 +60,7 @@ class DataFacts:
         """What the model tells of itself; None where it does not take the clients' inputs."""
         try:
             return self.setup.model.describe(example(self.setup.clients)[0])
-        except ModelError:  # The causes that concern models say why.
+        except Exception:  # Whatever the user's own layers raise; the causes in models say why.
             return None
 
     @cached_property

@@ -100,6 +100,12 @@ class Within(keras.layers.Layer):
         super().__init__()
         self.inner, self.as_training = inner, training
 
+    def build(self, shape):
+        self.inner.build(shape)
+
+    def compute_output_shape(self, shape):
+        return shape
+
     def call(self, x, training=None):
         return self.inner(x, training=True if self.as_training else training)
 
