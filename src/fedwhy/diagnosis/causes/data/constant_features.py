@@ -1,0 +1,83 @@
+"""FW117: inputs that tell nothing, because they never change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fedwhy.data import Dataset, FederatedDataset
+from fedwhy.diagnosis import data_edits
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.data_facts import DataFacts
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
+
+MANY, DEAD = 0.5, 0.95
+ENOUGH = 10  # Examples of a client.
+
+
+def suspect(evidence: Evidence) -> Suspicion | None:
+    """Suspects it where most features are constant, at all clients or at some."""
+    data = evidence.data
+    if data.table is None or data.scale is None or len(data.table.x) < ENOUGH:
+        return None
+    constant = ~data.scale.varies
+    dead = dead_clients(data)
+    if constant.mean() < MANY and not dead.size:
+        return None
+    if constant.mean() >= MANY:
+        nothing = bool(constant.all())
+        return Suspicion(
+            why=f"{int(constant.sum())} of {len(constant)} input features have the same value in "
+            "all examples" + (": the inputs tell nothing" if nothing else ""),
+            confidence=0.95 if nothing else 0.3,
+            evidence={"constant": int(constant.sum()), "features": len(constant)},
+            prescription=None if nothing else varying(data),
+            severity=Severity.error if nothing else Severity.note,
+        )
+    ids = evidence.setup.clients.ids[dead]
+    return Suspicion(
+        why=f"at {len(ids)} clients, such as {ids[0].item()!r}, nearly all input features have the "
+        "same value in all examples, while they vary at the others",
+        confidence=0.6,
+        evidence={"clients": ids[:10].tolist(), "count": len(ids)},
+        prescription=data_edits.examples(
+            "clients left out whose inputs do not vary",
+            lambda data: ~np.isin(data.owner, dead),
+            code=f"clients = clients.select(~np.isin(clients.ids, {ids[:10].tolist()}))",
+            of=("clients",),
+        ),
+    )
+
+
+def dead_clients(data: DataFacts) -> np.ndarray:
+    """Positions of clients at whom nearly none of the features varies that vary elsewhere."""
+    if data.table is None or data.scale is None or not data.scale.varies.any():
+        return np.zeros(0, np.int64)
+    x, starts = data.table.x[:, data.scale.varies], data.table.offsets[:-1]
+    same = np.minimum.reduceat(x, starts, axis=0) == np.maximum.reduceat(x, starts, axis=0)
+    dead = (same.mean(axis=1) >= DEAD) & (data.table.sizes >= ENOUGH)
+    return np.zeros(0, np.int64) if dead.all() else data.table.clients[dead]
+
+
+def varying(data: DataFacts) -> Edit | None:
+    """Only the columns that vary; None where inputs are no columns."""
+    x = data.setup.clients.x
+    if not isinstance(x, np.ndarray) or x.ndim != 2 or data.scale is None:
+        return None
+    kept = np.flatnonzero(data.scale.varies)
+    if data.setup.model.preparation is not None:
+        return None
+
+    def change(data: Dataset | FederatedDataset) -> Dataset | FederatedDataset:
+        return replace(data, x=data.x[:, kept])
+
+    return Edit(
+        f"the {len(kept)} input features that vary",
+        lambda setup: data_edits.on_data(setup, change, data_edits.ALL),
+        code="x = x[:, x.std(axis=0) > 0]",
+    )
+
+
+CAUSE = Cause("FW117", "Inputs are constant", suspect)

@@ -1,0 +1,52 @@
+"""FW104: clients' inputs look different, beyond what their labels explain."""
+
+import numpy as np
+
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
+from fedwhy.diagnosis.other_algorithm import algorithm, by
+from fedwhy.diagnosis.redealing import same_looks
+from fedwhy.diagnosis.setup import Setup
+from fedwhy.errors import ModelError
+
+MEAN, SPREAD = 0.25, 0.35
+ENOUGH = 20  # Examples of a client, for its spread to tell something.
+
+
+def suspect(evidence: Evidence) -> Suspicion | None:
+    """Suspects it where the mean inputs of clients, or how far theirs spread, lie apart."""
+    data = evidence.data
+    if data.shift is None or data.table is None or len(data.sizes) < 2:
+        return None
+    weights = data.table.sizes / data.table.sizes.sum()
+    known = data.table.sizes >= ENOUGH
+    mean = float(np.sqrt((weights * np.square(data.shift.mean)).sum()))
+    spread = float((weights * np.abs(data.shift.spread))[known].sum())
+    if mean < MEAN and spread < SPREAD:
+        return None
+    far = int(data.table.clients[np.argmax(data.shift.mean + np.abs(data.shift.spread) * known)])
+    return Suspicion(
+        why=f"clients' mean inputs lie {mean:.2f} standard deviations from what their labels lead "
+        f"to expect, and their spread is off by a factor of {2**spread:.1f}; most at client "
+        f"{evidence.setup.clients.ids[far].item()!r}",
+        confidence=round(min(0.6, 0.2 + 0.4 * max(mean, spread)), 2),
+        evidence={"mean_shift": mean, "spread_shift": spread, "furthest": far},
+        prescription=remedy(evidence.setup),
+        counterfactual=same_looks(),
+        severity=Severity.note,
+    )
+
+
+def remedy(setup: Setup) -> Edit | None:
+    """Layers of each client's own that undo the shift, where the model has any; else SCAFFOLD."""
+    if by(setup) != "fedavg":
+        return None
+    try:
+        setup.model.in_normalization("")
+    except ModelError:
+        return algorithm("scaffold")
+    return algorithm("fedbn")
+
+
+CAUSE = Cause("FW104", "Clients' inputs look different", suspect)

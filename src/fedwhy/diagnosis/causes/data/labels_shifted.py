@@ -1,0 +1,71 @@
+"""FW110: labels count from one, or are off by one in another way."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fedwhy.diagnosis import data_edits
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.labels import CLASS_NUMBERS, Labels
+from fedwhy.diagnosis.finding import Severity, Suspicion
+
+
+def suspect(evidence: Evidence) -> Suspicion | None:
+    """Suspects it where all labels of the clients, or of the test set, fit once shifted by one."""
+    found = shift_of(evidence)
+    if found is None:
+        return None
+    (where, by), classes = found, evidence.data.classes
+    labels = evidence.data.test_labels if where == ("test",) else evidence.data.labels
+    assert labels is not None
+    whose = {("clients", "test_clients"): "clients'", ("test",): "the test set's"}.get(where, "all")
+    sign = f"y - {by}" if by > 0 else f"y + {-by}"
+    return Suspicion(
+        why=f"{whose} labels run from {labels.least:g} to {labels.greatest:g}, and {classes} "
+        f"classes are 0..{(classes or 0) - 1}",
+        confidence=0.97,
+        evidence={
+            "least": labels.least,
+            "greatest": labels.greatest,
+            "classes": classes,
+            "shift": by,
+            "where": list(where),
+        },
+        prescription=data_edits.labels(
+            f"{by} subtracted from {whose} labels" if by > 0 else f"1 added to {whose} labels",
+            lambda y: (y.astype(np.int64) - by).astype(np.int32),
+            code=f"y = {sign}",
+            of=where,
+        ),
+        severity=Severity.error,
+    )
+
+
+def shift_of(evidence: Evidence) -> tuple[tuple[str, ...], int] | None:
+    """Whose labels are too high by how much, 1 or -1; None where they are not off by one."""
+    data = evidence.data
+    if data.classes is None or data.labels.form != CLASS_NUMBERS:
+        return None
+    own, test = data.labels, data.test_labels
+    ours = off_by_one(own, data.classes)
+    theirs = 0 if test is None else off_by_one(test, data.classes)
+    if ours and theirs == ours:
+        return data_edits.ALL, ours
+    if ours and not (test is not None and test.outside.any()):
+        # A test set without its highest label may be shifted and not show it.
+        both = test is not None and test.least >= 1 and ours > 0
+        return (data_edits.ALL if both else data_edits.CLIENTS), ours
+    if theirs and not own.outside.any():
+        return data_edits.TESTS, theirs
+    return None
+
+
+def off_by_one(labels: Labels, classes: int) -> int:
+    """1 where labels run from 1 to `classes`, -1 where from -1 to at most `classes - 2`; else 0."""
+    if labels.least >= 1 and labels.greatest == classes:
+        return 1
+    return -1 if labels.least == -1 and labels.greatest == classes - 2 else 0
+
+
+CAUSE = Cause("FW110", "Labels are shifted by one", suspect)

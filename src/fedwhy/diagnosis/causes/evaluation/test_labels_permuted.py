@@ -1,0 +1,82 @@
+"""FW503: the test set's labels are not the clients': classes renamed, or no rule at all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fedwhy.diagnosis import data_edits
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.reading import agreement
+from fedwhy.diagnosis.finding import Severity, Suspicion
+
+GAIN, SIGMAS = 0.1, 4.0
+READABLE = 0.2  # Above the share of the greatest class.
+LIKE = 0.25  # Test inputs that look so unlike the clients' are another cause.
+
+
+def suspect(evidence: Evidence) -> Suspicion | None:
+    """Suspects it where a classifier of the clients' labels reads others from the test inputs."""
+    reading, shift = evidence.data.reading, evidence.data.test_shift
+    if reading is None or shift is None or shift.mean[0] > LIKE or reading.test.sum() < 50:
+        return None
+    own = reading.confusion.sum(axis=0)
+    before, train = float(agreement(reading.test)), float(agreement(own))
+    if train < own.sum(axis=1).max() / own.sum() + READABLE:
+        return None
+    names = renamed(reading.test)
+    if names is not None:
+        after = float(reading.test[np.arange(len(names)), names].sum() / reading.test.sum())
+        error = np.sqrt(after * (1 - after) / reading.test.sum())
+        if after - before > max(GAIN, SIGMAS * error):
+            return permuted(names, before, after, train)
+    if before > train / 2:
+        return None
+    return Suspicion(
+        why=f"a linear classifier reads {train:.0%} of the clients' labels as they are given, and "
+        f"{before:.0%} of the test set's, by no rule: its labels do not go with its inputs",
+        confidence=0.85,
+        evidence={"agreement": train, "agreement_of_test": before},
+        severity=Severity.warning,
+    )
+
+
+def permuted(names: np.ndarray, before: float, after: float, train: float) -> Suspicion:
+    """What is suspected of a test set whose class c is the clients' class `names[c]`."""
+    wrong = np.flatnonzero(names != np.arange(len(names)))
+    table = {int(c): int(names[c]) for c in wrong}
+    shown = ", ".join(f"{c} is {k}" for c, k in list(table.items())[:4])
+    return Suspicion(
+        why=f"a linear classifier reads {before:.0%} of the test labels as they are given, and "
+        f"{after:.0%} once classes are renamed (of the test set's, {shown}"
+        f"{', ...' if len(table) > 4 else ''} at the clients); of the clients' own {train:.0%}",
+        confidence=0.95,
+        evidence={"agreement": before, "renamed": after, "clients": train, "classes": table},
+        prescription=data_edits.labels(
+            "the classes of the test set called as the clients call them",
+            lambda y: names[y].astype(y.dtype) if y.ndim == 1 else y[..., np.argsort(names)],
+            code=f"y_test = np.array({names.tolist()})[y_test]",
+            of=data_edits.TESTS,
+        ),
+        severity=Severity.error,
+    )
+
+
+def renamed(confusion: np.ndarray) -> np.ndarray | None:
+    """The class that is mostly read where each is given, int64 `[classes]`; None if two share one.
+
+    Classes without examples keep their name, or take one that is free.
+    """
+    classes = len(confusion)
+    there = confusion.sum(axis=1) > 0
+    names = np.where(there, confusion.argmax(axis=1), -1)
+    if len(np.unique(names[there])) < there.sum():
+        return None
+    free = [c for c in range(classes) if c not in names]
+    for c in np.flatnonzero(~there):
+        names[c] = c if c in free else free[0]
+        free.remove(names[c])
+    return names
+
+
+CAUSE = Cause("FW503", "The test set's labels are permuted", suspect)

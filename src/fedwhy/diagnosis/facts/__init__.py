@@ -1,0 +1,1 @@
+"""What clients tell of their examples, a theme each; see `DataFacts`."""

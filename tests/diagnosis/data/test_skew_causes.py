@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from data_setups import clients_of, setup, suspicion, suspicions
+
+import fedwhy as fw
+from fedwhy.data.stats import count_labels
+from fedwhy.diagnosis import Evidence
+from fedwhy.diagnosis.redealing import same_labels, same_looks, same_sizes
+
+
+def counts(setup):
+    return count_labels(setup.clients.y, setup.clients.offsets, 10)
+
+
+def test_label_skew_is_noted_and_goes_by_the_counterfactual_alone():
+    skewed = setup("label skew")
+    probe = suspicion("FW101", skewed).probe
+    assert probe is not None
+    assert "FW101" not in suspicions(probe.apply(skewed))
+
+
+def test_label_skew_is_remedied_by_an_algorithm_that_corrects_drift():
+    skewed = setup("label skew")
+    prescription = suspicion("FW101", skewed).prescription
+    assert prescription is not None
+    assert prescription.apply(skewed).algorithm.name == "scaffold"
+    changes = prescription.changes({"algorithm": {"name": "fedavg", "weighting": "examples"}})
+    assert [tuple(change) for change in changes] == [("algorithm", "name", "scaffold")]
+
+
+def test_same_labels_keeps_sizes_and_every_example():
+    skewed = setup("label skew")
+    after = same_labels().apply(skewed)
+    assert (after.clients.sizes == skewed.clients.sizes).all()
+    assert sorted(after.clients.origin) == sorted(skewed.clients.origin)
+    expected = np.outer(skewed.clients.sizes, counts(skewed).sum(0)) / len(skewed.clients)
+    assert np.abs(counts(after) - expected).max() < 5
+
+
+def test_same_sizes_keeps_which_labels_a_client_leans_to():
+    ragged = fw.partition(fw.load("digits").train, fw.DirichletByClass(0.5), clients=10, seed=1)
+    before = setup(ragged)
+    after = same_sizes().apply(before)
+    assert np.ptp(after.clients.sizes) <= 1
+    assert (counts(after).sum(0) == counts(before).sum(0)).all()
+    assert Evidence(after).data.label_skew > 0.7 * Evidence(before).data.label_skew
+
+
+def test_same_looks_keeps_the_labels_of_every_client():
+    skewed = setup("label skew")
+    after = same_looks().apply(skewed)
+    assert (counts(after) == counts(skewed)).all()
+    assert (after.clients.origin != skewed.clients.origin).mean() > 0.5
+
+
+def test_uneven_sizes_are_noted_and_probed_by_even_ones():
+    uneven = setup("uneven")
+    found = suspicion("FW103", uneven)
+    assert found.counterfactual is not None and found.prescription is not None
+    assert "FW103" not in suspicions(found.counterfactual.apply(uneven))
+    assert found.prescription.apply(uneven).algorithm.name == "fednova"
+
+
+@pytest.mark.parametrize("name", ["iid", "label skew"])
+def test_rotated_clients_look_different_whatever_their_labels(name):
+    rotated = fw.shift(clients_of(name), fw.shifts.Rotation(), seed=0)
+    found = suspicion("FW104", setup(rotated))
+    assert found.counterfactual is not None
+    assert "FW104" not in suspicions(found.counterfactual.apply(setup(rotated)))
+
+
+def test_noise_of_other_strength_at_every_client_is_a_shift():
+    noisy = fw.shift(clients_of("iid"), fw.shifts.GaussianNoise(0.3), seed=0)
+    assert "FW104" in suspicions(setup(noisy))
