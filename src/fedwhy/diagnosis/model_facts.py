@@ -30,7 +30,7 @@ class ModelFacts(NamedTuple):
     - `description`: what the front end tells; `outputs` and `taken`, what they show themselves
     - `labels`: the targets of the batch, as the loss sees them; `inputs`: the root mean square of
       the inputs, as the model sees them
-    - `loss`: mean loss of the batch in evaluation
+    - `loss`: mean loss of the batch; `redrawn_loss`: with weights drawn anew, see `drawn_anew`
     - `gradient`: norm of the loss's gradient; `penalty`, `penalty_gradient`: of weight penalties
     - `tensors`: the parameters one by one; `parameters`, how many numbers they are
     - `untrained`: how many numbers are like weights, but neither trained nor moving statistics
@@ -47,6 +47,7 @@ class ModelFacts(NamedTuple):
     labels: np.ndarray | None = None
     inputs: float = float("nan")
     loss: float = float("nan")
+    redrawn_loss: float = float("nan")
     gradient: float = float("nan")
     penalty: float = 0.0
     penalty_gradient: float = 0.0
@@ -97,6 +98,7 @@ def looked_at(setup: Setup) -> ModelFacts:
         labels=labels,
         inputs=root_mean_square(model.preparation.inputs(x) if model.preparation else x),
         loss=float(np.mean(losses)),
+        redrawn_loss=float(anew.loss),
         gradient=float(np.linalg.norm(vector(first.gradient))),
         penalty=float(first.penalty),
         penalty_gradient=float(first.penalty_gradient),

@@ -85,9 +85,7 @@ def activation(o: np.ndarray, s: np.ndarray) -> str:
     return "linear"
 
 
-def taken(
-    model: Model, output: Any, y: Any, labels: np.ndarray, told: bool | None
-) -> Taken | None:
+def taken(model: Model, output: Any, y: Any, labels: np.ndarray, told: bool | None) -> Taken | None:
     """What `model.loss` takes outputs like `output` for, tried on made-up ones.
 
     `y` are the targets of the batch, `labels` the same as the loss sees them; `told` is what the
