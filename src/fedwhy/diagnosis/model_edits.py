@@ -37,6 +37,9 @@ LINKS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "arctanh": lambda t: jnp.arctanh(jnp.clip(t, EPSILON - 1, 1 - EPSILON)),
 }
 
+# What a loss that is given `LINKS[link](output)` takes the output for.
+TAKES_LOGITS = {"softmax": True, "log_softmax": True, "sigmoid": True, "log": False, "logit": False}
+
 
 def edited(
     what: str, change: Callable[[Model], Model], code: str = "", changes: Changes = lambda s: ()
@@ -62,7 +65,12 @@ def linked(model: Model, link: str, scores: bool = False) -> Model:
         else metric
         for name, metric in model.metrics.items()
     }
-    return replace(model, loss=of_linked(model.loss), metrics=metrics)
+    return replace(
+        model,
+        loss=of_linked(model.loss),
+        metrics=metrics,
+        describe=lambda x: replace(model.describe(x), from_logits=TAKES_LOGITS.get(link)),
+    )
 
 
 def redrawn(model: Model) -> Model:
