@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
@@ -81,6 +81,17 @@ class Description:
     normalization: tuple[str, ...] = ()
 
 
+class Recipe(NamedTuple):
+    """The call that made a model, so that it can be made again with one thing changed.
+
+    `front` is `"keras"`, `"flax"`, `"functions"` or `"zoo"`; `arguments` are those of
+    `Model.from_...` that say what it computes, by name.
+    """
+
+    front: str
+    arguments: dict[str, Any]
+
+
 class Prepares(Protocol):
     """What is done to a batch before the model, as `fedwhy.Preparation` does it."""
 
@@ -120,6 +131,7 @@ class Model:
       that the last layer sees, or None where the front end does not tell
     - `layers() -> tuple[LayerParams, ...]`, in the order in which inputs pass them; known once
       `init` has run, and empty where the front end does not tell
+    - `recipe`: how it was made; None for one made by hand
     """
 
     init: Callable[..., Weights]
@@ -135,6 +147,7 @@ class Model:
     preparation: Prepares | None = None
     features: Callable[..., Any] | None = None
     layers: Callable[[], tuple[LayerParams, ...]] = tuple
+    recipe: Recipe | None = None
 
     def in_last_layer(self, path: str) -> bool:
         """Whether a parameter, given by its path, belongs to the last layer that has any.
@@ -222,7 +235,8 @@ class Model:
         """
         from fedwhy.models.keras_model import builder, keras_model
 
-        return keras_model(builder(build), loss, metrics)
+        model = keras_model(builder(build), loss, metrics)
+        return replace(model, recipe=Recipe("keras", {"build": build, "loss": loss}))
 
     @staticmethod
     def from_functions(
@@ -254,7 +268,9 @@ class Model:
         """
         from fedwhy.models.functions import functions_model
 
-        return functions_model(init, apply, loss, metrics, classes_from_output, features)
+        model = functions_model(init, apply, loss, metrics, classes_from_output, features)
+        given = {"init": init, "apply": apply, "loss": loss}
+        return replace(model, recipe=Recipe("functions", given))
 
     @staticmethod
     def from_flax(
@@ -277,7 +293,9 @@ class Model:
         """
         from fedwhy.models.flax_model import flax_model
 
-        return flax_model(build, loss, metrics, classes_from_output, features)
+        model = flax_model(build, loss, metrics, classes_from_output, features)
+        given = {"build": build, "loss": loss, "features": features}
+        return replace(model, recipe=Recipe("flax", given))
 
     @staticmethod
     def from_zoo(name: str, classes: int = 10, **options: Any) -> Model:
@@ -289,4 +307,6 @@ class Model:
         """
         from fedwhy.models.zoo import zoo_model
 
-        return zoo_model(name, classes, **options)
+        model = zoo_model(name, classes, **options)
+        given = {"name": name, "classes": classes, **options}
+        return replace(model, recipe=Recipe("zoo", given))

@@ -113,22 +113,27 @@ def with_group_normalization(model: Any) -> Any:
     """A new Keras model in which group normalisation stands for each batch normalisation."""
     keras = use_keras()
 
-    def clone(layer: Any) -> Any:
-        if not isinstance(layer, keras.layers.BatchNormalization):
-            return type(layer).from_config(layer.get_config())
-        return keras.layers.GroupNormalization(
-            groups(layer.moving_mean.shape[0]),
-            axis=layer.axis,
-            epsilon=layer.epsilon,
-            center=layer.center,
-            scale=layer.scale,
-            name=layer.name.removesuffix("_bn") + "_gn",
-        )
-
     def call(layer: Any, *inputs: Any, **ignored: Any) -> Any:
         return layer(*inputs)  # group normalisation takes no mask, which the graph has recorded
 
-    return keras.models.clone_model(model, clone_function=clone, call_function=call)
+    if isinstance(model, keras.Sequential):
+        return _sequential(model.name, model.input_shape[1:], list(map(_grouped, model.layers)))
+    return keras.models.clone_model(model, clone_function=_grouped, call_function=call)
+
+
+def _grouped(layer: Any) -> Any:
+    """A new layer like `layer`: group normalisation for a batch normalisation."""
+    layers = use_keras().layers
+    if not isinstance(layer, layers.BatchNormalization):
+        return type(layer).from_config(layer.get_config())
+    return layers.GroupNormalization(
+        groups(layer.moving_mean.shape[0]),
+        axis=layer.axis,
+        epsilon=layer.epsilon,
+        center=layer.center,
+        scale=layer.scale,
+        name=layer.name.removesuffix("_bn") + "_gn",
+    )
 
 
 def groups(channels: int) -> int:

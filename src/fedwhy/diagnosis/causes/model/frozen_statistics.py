@@ -1,0 +1,77 @@
+"""FW205: evaluation normalises by moving statistics that training does not move."""
+
+from fedwhy.diagnosis import edits
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.finding import Suspicion
+from fedwhy.diagnosis.model_edits import by_the_batch, edited, quicker
+from fedwhy.diagnosis.own_code import advice
+from fedwhy.simulation.sampling import cohort_size
+
+# A tenth of the old statistics is left by so quick a momentum after 22 steps.
+QUICK = 0.9
+
+
+def suspect(evidence: Evidence) -> Suspicion | None:
+    """Statistics frozen by `LocalSGD`, never kept by the model, or too slow for the run."""
+    facts, setup = evidence.model, evidence.setup
+    statistics = facts.statistics
+    if statistics is None:
+        return None
+    numbers = {"gap": statistics.gap, "momentum": statistics.momentum}
+    shift = f"(its outputs differ by {statistics.gap:.0%} from those in training)"
+    if statistics.kept and setup.local is not None and setup.local.state == "frozen":
+        return Suspicion(
+            "the model normalises by its batch, and the moving statistics that it is evaluated "
+            f'with stay as they began, for clients train with state="frozen" {shift}',
+            confidence=0.9,
+            evidence=numbers | {"state": "frozen"},
+            prescription=edits.local("moving statistics that are averaged", state="average"),
+        )
+    if not statistics.kept and statistics.gap > 0.1:
+        return Suspicion(
+            "the model normalises by its batch while training and by something else in "
+            f"evaluation, which training does not change {shift}",
+            confidence=0.8,
+            evidence=numbers,
+            prescription=edited(
+                "evaluation by the statistics of the batch",
+                by_the_batch,
+                advice(
+                    setup,
+                    r"[Bb]atch_?[Nn]orm|train",
+                    "Return the moving statistics as the model's state, or use layers that keep "
+                    "them as such (a Model with state, instead of from_functions).",
+                ),
+            ),
+        )
+    left = remaining(evidence)
+    if left is None or left < 0.3 or statistics.momentum is None or statistics.momentum <= QUICK:
+        return None
+    times = (1 - QUICK) / (1 - statistics.momentum)
+    return Suspicion(
+        f"moving statistics keep {statistics.momentum:g} of themselves in a step, so that "
+        f"{left:.0%} of what they began as is left when the run ends",
+        confidence=min(0.8, left),
+        evidence=numbers | {"left": left},
+        prescription=edited(
+            f"moving statistics of momentum {QUICK}",
+            lambda model: quicker(model, times),
+            advice(setup, r"BatchNorm", f"Give batch normalisation momentum={QUICK}."),
+        ),
+        standing=left > 0.5,
+    )
+
+
+def remaining(evidence: Evidence) -> float | None:
+    """The share of the initial statistics after the run's steps, or None if that is not known."""
+    setup, statistics = evidence.setup, evidence.model.statistics
+    if setup.local is None or statistics is None or statistics.momentum is None:
+        return None
+    steps = setup.local.batching.steps_for(setup.clients.sizes)
+    if cohort_size(setup.cohort, setup.clients.clients) < 1:
+        return None
+    return float((statistics.momentum**steps).mean() ** setup.rounds)
+
+
+CAUSE = Cause("FW205", "Moving statistics do not move", suspect)

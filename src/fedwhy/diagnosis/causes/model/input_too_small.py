@@ -1,0 +1,74 @@
+"""FW209: strides and poolings leave nothing of the images for the layers behind them."""
+
+import re
+
+import jax
+
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.finding import Change, Edit, Settings, Severity, Suspicion
+from fedwhy.diagnosis.model_edits import edited, enlarged_inputs
+from fedwhy.diagnosis.setup import Setup
+
+# How Keras, the zoo and JAX say that an image is smaller than a window.
+TOO_SMALL = re.compile(
+    r"needs images of at least (\d+)x|output size would be (?:zero or )?negative|"
+    r"[Nn]egative dimension|kernel size.*larger than|smaller than|"
+    r"`input_shape` to be at least",
+)
+
+
+def suspect(evidence: Evidence) -> Suspicion | None:
+    """A model that refuses its images for their size, or convolutions of a single pixel."""
+    facts, setup = evidence.model, evidence.setup
+    side = smallest_side(setup)
+    if side is None:
+        return None
+    refused = TOO_SMALL.search(facts.error or "")
+    gone = any(0 in window.gives for window in facts.windows)
+    if refused or gone:
+        needed = int(refused[1]) if refused and refused[1] else 32
+        return Suspicion(
+            f"images of {side} pixels are too small for the model: its windows do not fit into "
+            "what its strides leave of them",
+            confidence=0.9,
+            evidence={"side": side, "error": facts.error},
+            prescription=resized(setup, side, max(2, -(-needed // side))),
+            severity=Severity.error,
+        )
+    blind = [window for window in facts.windows if window.blind]
+    if not blind:
+        return None
+    return Suspicion(
+        f"{len(blind)} of {len(facts.windows)} convolutions see {blind[0].given[0]} by "
+        f"{blind[0].given[1]} pixels and padding around them, for strides have shrunk the images "
+        f"of {side} pixels too far",
+        confidence=0.3 + 0.4 * len(blind) / len(facts.windows),
+        evidence={"side": side, "blind": len(blind), "convolutions": len(facts.windows)},
+        prescription=resized(setup, side, 2),
+        severity=Severity.note,
+    )
+
+
+def smallest_side(setup: Setup) -> int | None:
+    """Height or width of the images, or None where inputs are no images."""
+    sides = [min(a.shape[1:3]) for a in jax.tree.leaves(setup.clients.x) if a.ndim == 4]
+    return min(sides, default=None)
+
+
+def resized(setup: Setup, side: int, times: int) -> Edit:
+    """Images so many times as large."""
+
+    def changes(settings: Settings) -> tuple[Change, ...]:
+        height, width = (n * times for n in setup.clients.x.shape[1:3])
+        return (Change("prepare", "resize", [height, width]),)
+
+    return edited(
+        f"images resized to {times} times their height and width",
+        lambda model: enlarged_inputs(model, times),
+        f"Resize the images ({side * times} pixels), or take out strides and poolings.",
+        changes if hasattr(setup.clients.x, "shape") else lambda settings: (),
+    )
+
+
+CAUSE = Cause("FW209", "The images are too small for the model", suspect)

@@ -1,0 +1,53 @@
+"""FW208: the model is too small for its task, wherever it is trained."""
+
+from statistics import fmean
+
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.causes.model.sizes import larger
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.finding import Suspicion
+from fedwhy.diagnosis.model_facts import ModelFacts
+
+
+def suspect(evidence: Evidence) -> Suspicion | None:
+    """A layer narrower than the classes need, or training that levels off far from its goal."""
+    facts = evidence.model
+    if facts.outputs is None or facts.taken is None or facts.taken.binary:
+        return None
+    width, classes = narrowest(facts), facts.outputs.count
+    if width is not None and width < classes / 2:
+        return Suspicion(
+            f"all that the model knows of an input passes a layer of {width} units, and there are "
+            f"{classes} classes to tell apart",
+            confidence=0.6,
+            evidence={"width": width, "classes": classes, "parameters": facts.parameters},
+            prescription=larger(evidence.setup, facts),
+            standing=width <= classes / 4,
+        )
+    training, test = evidence.curve("train_accuracy"), evidence.curve("test_accuracy")
+    if len(training) < 8:
+        return None
+    quarter = len(training) // 4
+    now, before = fmean(training[-quarter:]), fmean(training[-2 * quarter : -quarter])
+    gap = now - fmean(test[-quarter:]) if test else 0.0
+    if now > 0.9 or now - before > 0.01 or gap > 0.05:
+        return None
+    return Suspicion(
+        f"training accuracy has levelled off at {now:.0%}, on clients' own examples",
+        confidence=0.25,
+        evidence={"train_accuracy": now, "before": before, "parameters": facts.parameters},
+        prescription=larger(evidence.setup, facts),
+        standing=False,
+    )
+
+
+def narrowest(facts: ModelFacts) -> int | None:
+    """Units of the narrowest layer but the last; None for a model of one layer."""
+    widths = [k.shape[-1] for k in facts.kernels if not (len(k.shape) == 4 and k.shape[-1] == 1)]
+    outputs = facts.outputs.count if facts.outputs else 0
+    if outputs in widths:
+        widths.remove(outputs)
+    return min(widths, default=None)
+
+
+CAUSE = Cause("FW208", "The model is too small for its task", suspect)
