@@ -1,0 +1,114 @@
+"""`LocalFacts`: what a client's optimizer does, found out by trying it on made-up gradients."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from fedwhy.algorithms import Client, LocalSGD
+from fedwhy.algorithms.stepping import stepped
+from fedwhy.diagnosis import trial
+from fedwhy.diagnosis.setup import Setup
+from fedwhy.errors import ParameterError
+from fedwhy.federated import paths, trees
+from fedwhy.models import Weights
+
+PyTree = Any
+
+# The root mean square of a made-up gradient.
+SIZE = 1e-2
+# After so many equal gradients momentum of 0.9 has its nearly full length.
+STEPS = 20
+
+
+class LocalFacts(NamedTuple):
+    """Local training as it is, whatever the data.
+
+    - `steps` int64 `[clients]`: local steps that each client takes in a round
+    - `rate`: how far a step goes, by how long its gradient is; of an adaptive optimizer, how far it
+      moves a parameter, root mean square. Of the first round and a client of median size, with
+      `LocalSGD.rate`. NaN where the optimizer looks at the loss
+    - `momentum`: how many times as long the last of `STEPS` steps along one gradient is as the
+      first
+    - `adaptive`: whether parameters with large gradients hardly move further than others
+    - `decay`: by which share of themselves weights shrink in a step without a gradient
+    - `pure`: whether the optimizer does the same when it is asked again
+    """
+
+    steps: np.ndarray
+    rate: float
+    momentum: float
+    adaptive: bool
+    decay: float
+    pure: bool
+
+    @property
+    def typical_steps(self) -> int:
+        """The median of `steps`, at least 1."""
+        return max(1, int(np.median(self.steps)))
+
+    @property
+    def known(self) -> bool:
+        """Whether `rate` says how far plain steps along the gradient go."""
+        return bool(np.isfinite(self.rate)) and not self.adaptive
+
+
+class Tried(NamedTuple):
+    """An optimizer's answers: how long the first step and the last one are, and what they are."""
+
+    first: float
+    last: float
+    adaptive: bool
+    decay: float
+
+
+def local_facts(setup: Setup, weights: Weights | None) -> LocalFacts | None:
+    """The facts of `setup`, with its initial `weights`; None where it has no `LocalSGD`."""
+    local = setup.local
+    if not isinstance(local, LocalSGD) or weights is None:
+        return None
+    steps = local.batching.steps_for(setup.clients.sizes)
+    params, _ = paths.split(weights.params, local.trainable)
+    try:
+        tried, again = (tries(local.optimizer, params) for _ in range(2))
+    except ParameterError:  # It looks at the loss, such as a search along a line.
+        return LocalFacts(steps, np.nan, np.nan, True, 0.0, True)
+    rate = tried.first * (SIZE if tried.adaptive else 1.0) * factor(setup)
+    momentum = tried.last / tried.first if tried.first else 1.0
+    pure = bool(np.allclose(tried, again, rtol=1e-4))
+    return LocalFacts(steps, rate, momentum, tried.adaptive, tried.decay, pure)
+
+
+def factor(setup: Setup, **client: int) -> float:
+    """What `LocalSGD.rate` says of a client of median size in round 1, or of one with `client`."""
+    rate = setup.local.rate
+    if rate is None:
+        return 1.0
+    return float(rate(trial_client(setup, **client)))
+
+
+def trial_client(setup: Setup, **changes: int) -> Client:
+    """A `Client` of median size in round 1, but for `changes`."""
+    examples = int(np.median(setup.clients.sizes))
+    client = Client(*map(jnp.int32, (0, examples, 1, 0)), jnp.float32(1))
+    return client._replace(**{name: jnp.int32(value) for name, value in changes.items()})
+
+
+def tries(optimizer: optax.GradientTransformation, params: PyTree) -> Tried:
+    """What the optimizer answers, each by the length of what it was given."""
+    gradient, ones = trial.normal(params, SIZE, 0), jax.tree.map(jnp.ones_like, params)
+    nothing = trees.zeros(params)
+    length = float(trees.norm(gradient))
+
+    state, lengths = optimizer.init(params), []
+    for _ in range(STEPS):
+        step, state = stepped(optimizer, gradient, state, nothing)
+        lengths.append(float(trees.norm(step)) / length)
+    uneven, _ = stepped(optimizer, trial.contrast(params), optimizer.init(params), nothing)
+    idle, _ = stepped(optimizer, nothing, optimizer.init(params), ones)
+    decay = -float(trees.dot(idle, ones)) / max(float(trees.squared_norm(ones)), 1.0)
+    return Tried(lengths[0], lengths[-1], trial.evened_out(uneven), decay)
