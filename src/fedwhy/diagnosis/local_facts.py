@@ -35,7 +35,8 @@ class LocalFacts(NamedTuple):
     - `momentum`: how many times as long the last of `STEPS` steps along one gradient is as the
       first
     - `adaptive`: whether parameters with large gradients hardly move further than others
-    - `decay`: by which share of themselves weights shrink in a step without a gradient
+    - `decay`: by which share of themselves weights shrink in a step, beside its way along the
+      gradient
     - `pure`: whether the optimizer does the same when it is asked again
     """
 
@@ -104,11 +105,17 @@ def tries(optimizer: optax.GradientTransformation, params: PyTree) -> Tried:
     nothing = trees.zeros(params)
     length = float(trees.norm(gradient))
 
-    state, lengths = optimizer.init(params), []
-    for _ in range(STEPS):
-        step, state = stepped(optimizer, gradient, state, nothing)
-        lengths.append(float(trees.norm(step)) / length)
+    first, state = stepped(optimizer, gradient, optimizer.init(params), nothing)
+    last = first
+    for _ in range(STEPS - 1):
+        last, state = stepped(optimizer, gradient, state, nothing)
     uneven, _ = stepped(optimizer, trial.contrast(params), optimizer.init(params), nothing)
-    idle, _ = stepped(optimizer, nothing, optimizer.init(params), ones)
-    decay = -float(trees.dot(idle, ones)) / max(float(trees.squared_norm(ones)), 1.0)
-    return Tried(lengths[0], lengths[-1], trial.evened_out(uneven), decay)
+    heavy, _ = stepped(optimizer, gradient, optimizer.init(params), ones)
+    shrinks = trees.subtract(first, heavy)
+    decay = float(trees.dot(shrinks, ones)) / max(float(trees.squared_norm(ones)), 1.0)
+    return Tried(
+        float(trees.norm(first)) / length,
+        float(trees.norm(last)) / length,
+        trial.evened_out(uneven),
+        decay,
+    )

@@ -61,6 +61,6 @@ def only(positions: np.ndarray) -> Edit:
         clients, size = setup.clients, setup.cohort
         if not isinstance(size, float):
             size = min(size, len(positions))
-        return setup.changed(clients=clients.select(clients.ids[positions]), cohort=size)
+        return setup.changed(clients=clients.select(positions), cohort=size)
 
     return Edit(f"the {len(positions)} clients alone that agree with each other", apply)
