@@ -75,13 +75,17 @@ def local_facts(setup: Setup, weights: Weights | None) -> LocalFacts | None:
     steps = local.batching.steps_for(setup.clients.sizes)
     params, _ = paths.split(weights.params, local.trainable)
     try:
-        tried, again = (tries(local.optimizer, params) for _ in range(2))
+        tried = tries(local.optimizer, params)
     except ParameterError:  # It looks at the loss, such as a search along a line.
         return LocalFacts(steps, np.nan, np.nan, True, 0.0, True)
-    rate = tried.first * (SIZE if tried.adaptive else 1.0) * factor(setup)
-    momentum = tried.last / tried.first if tried.first else 1.0
-    pure = bool(np.allclose(tried, again, rtol=1e-4))
-    return LocalFacts(steps, rate, momentum, tried.adaptive, tried.decay, pure)
+    return LocalFacts(
+        steps,
+        tried.first * (SIZE if tried.adaptive else 1.0) * factor(setup),
+        tried.last / tried.first if tried.first else 1.0,
+        tried.adaptive,
+        tried.decay,
+        program(local.optimizer, params) == program(local.optimizer, params),
+    )
 
 
 def factor(setup: Setup, **client: int) -> float:
@@ -101,21 +105,33 @@ def trial_client(setup: Setup, **changes: int) -> Client:
 
 def tries(optimizer: optax.GradientTransformation, params: PyTree) -> Tried:
     """What the optimizer answers, each by the length of what it was given."""
-    gradient, ones = trial.normal(params, SIZE, 0), jax.tree.map(jnp.ones_like, params)
-    nothing = trees.zeros(params)
-    length = float(trees.norm(gradient))
 
-    first, state = stepped(optimizer, gradient, optimizer.init(params), nothing)
-    last = first
-    for _ in range(STEPS - 1):
-        last, state = stepped(optimizer, gradient, state, nothing)
-    uneven, _ = stepped(optimizer, trial.contrast(params), optimizer.init(params), nothing)
-    heavy, _ = stepped(optimizer, gradient, optimizer.init(params), ones)
-    shrinks = trees.subtract(first, heavy)
-    decay = float(trees.dot(shrinks, ones)) / max(float(trees.squared_norm(ones)), 1.0)
-    return Tried(
-        float(trees.norm(first)) / length,
-        float(trees.norm(last)) / length,
-        trial.evened_out(uneven),
-        decay,
-    )
+    def answers(gradient: PyTree, uneven: PyTree) -> tuple[jax.Array, ...]:
+        ones, nothing = jax.tree.map(jnp.ones_like, gradient), trees.zeros(gradient)
+        begin = optimizer.init(nothing)
+
+        def again(_, carry: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
+            return stepped(optimizer, gradient, carry[1], nothing)
+
+        first, state = stepped(optimizer, gradient, begin, nothing)
+        last, _ = jax.lax.fori_loop(1, STEPS, again, (first, state))
+        evened, _ = stepped(optimizer, uneven, begin, nothing)
+        heavy, _ = stepped(optimizer, gradient, begin, ones)
+        decay = trees.dot(trees.subtract(first, heavy), ones) / trees.squared_norm(ones)
+        length = trees.norm(gradient)
+        adaptive = trial.evened_out(evened)
+        return trees.norm(first) / length, trees.norm(last) / length, adaptive, decay
+
+    found = trial.once(answers, trial.normal(params, SIZE, 0), trial.contrast(params))
+    first, last, adaptive, decay = (value.item() for value in found)
+    return Tried(first, last, adaptive, decay)
+
+
+def program(optimizer: optax.GradientTransformation, params: PyTree) -> str:
+    """What a step computes, in words: another time another one, where it remembers."""
+
+    def step(gradient: PyTree) -> PyTree:
+        return stepped(optimizer, gradient, optimizer.init(gradient), gradient)[0]
+
+    traced = jax.make_jaxpr(step)(params)
+    return f"{traced} {traced.consts}"

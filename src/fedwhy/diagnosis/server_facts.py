@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -33,13 +34,11 @@ class SelfTest(NamedTuple):
     - `equal`: how far the aggregate of equal updates is from the update, relative to it
     - `shares`: what the update of each counts in the aggregate, in the order of arrival
     - `reversed`: the same, by client, where they arrive the other way round
-    - `overwritten`: whether an encoded message changes when the next one is encoded
     """
 
     equal: float
     shares: tuple[float, ...]
     reversed: tuple[float, ...]
-    overwritten: bool
 
 
 class ServerFacts(NamedTuple):
@@ -107,33 +106,50 @@ class Steps(NamedTuple):
 def steps_of(algorithm: Algorithm, server: ServerState, update: Update, population: int) -> Steps:
     """How the server steps where all clients send `update` in every round."""
 
-    def stepped(state: ServerState, update: Update, number: int) -> tuple[ServerState, PyTree]:
-        moved = algorithm.server(state, update, round_of(number, population))
-        return moved, trees.subtract(moved.weights.params, state.weights.params)
+    def rounds(server: ServerState, update: Update, uneven: Update) -> tuple[jax.Array, ...]:
+        def stepped(state: ServerState, update: Update, number: Any) -> tuple[ServerState, PyTree]:
+            moved = algorithm.server(state, update, round_of(number, population))
+            return moved, trees.subtract(moved.weights.params, state.weights.params)
 
-    length = float(trees.norm(update.weights.params))
-    _, uneven = stepped(server, trial.contrast(update), 1)
-    state, steps = server, []
-    for number in range(1, ROUNDS + 1):
-        state, step = stepped(state, update, number)
-        steps.append(float(trees.norm(step)))
-    judged = trees.subtract(algorithm.evaluated(state).params, algorithm.evaluated(server).params)
-    moved = float(trees.norm(trees.subtract(state.weights.params, server.weights.params)))
-    return Steps(
-        steps[0] / length,
-        steps[-1] / length,
-        trial.evened_out(uneven),
-        max(steps) / float(np.sqrt(trees.size(update.weights.params))),
-        float(trees.norm(judged)) / moved if moved else np.nan,
-        not moved or received(algorithm, state) != received(algorithm, server),
-    )
+        def again(number: jax.Array, carry: tuple[ServerState, jax.Array]):
+            state, lengths = carry
+            state, step = stepped(state, update, number)
+            return state, lengths.at[number - 1].set(trees.norm(step))
+
+        begin = server, jnp.zeros(ROUNDS)
+        state, lengths = jax.lax.fori_loop(1, ROUNDS + 1, again, begin)
+        evened = trial.evened_out(stepped(server, uneven, 1)[1])
+        judged = distance(algorithm.evaluated(state), algorithm.evaluated(server))
+        moved = distance(state.weights, server.weights)
+        length, numbers = trees.norm(update.weights.params), trees.size(update.weights.params)
+        return (
+            lengths[0] / length,
+            lengths[-1] / length,
+            evened,
+            lengths.max() / jnp.sqrt(numbers),
+            jnp.where(moved > 0, judged / jnp.where(moved > 0, moved, 1.0), jnp.nan),
+            (moved == 0) | differs(received(algorithm, state), received(algorithm, server)),
+        )
+
+    found = trial.once(rounds, server, update, trial.contrast(update))
+    return Steps(*(value.item() for value in found))
 
 
-def received(algorithm: Algorithm, server: ServerState) -> bytes:
-    """The model that clients receive, as bytes; of any broadcast, all of it."""
+def distance(a: Weights, b: Weights) -> jax.Array:
+    """The norm of the difference of two models' parameters."""
+    return trees.norm(trees.subtract(a.params, b.params))
+
+
+def received(algorithm: Algorithm, server: ServerState) -> PyTree:
+    """The model that clients receive; of any broadcast, all of it."""
     sent = algorithm.broadcast(server)
-    model = sent.weights.params if isinstance(sent, Broadcast) else sent
-    return b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(model))
+    return sent.weights.params if isinstance(sent, Broadcast) else sent
+
+
+def differs(a: PyTree, b: PyTree) -> jax.Array:
+    """Whether any number of two trees is another one."""
+    found = jax.tree.map(lambda x, y: jnp.any(x != y), a, b)
+    return jnp.any(jnp.stack(jax.tree.leaves(found)))
 
 
 def shares_of(
@@ -148,7 +164,7 @@ def shares_of(
         return algorithm.aggregator.encode(message, kept, server.aggregator, key(0))[0].weight
 
     examples, positions = jnp.asarray(sizes, jnp.float32), jnp.arange(len(sizes))
-    weights = np.asarray(jax.vmap(weight)(examples, positions), np.float64)
+    weights = np.asarray(trial.once(jax.vmap(weight), examples, positions), np.float64)
     return weights / weights.sum() if weights.sum() > 0 else None
 
 
@@ -169,31 +185,31 @@ def self_test(algorithm: Algorithm, server: ServerState, like: Update) -> SelfTe
     """Asks the aggregator, and where its aggregate is no update, the server with it."""
     updates = [trial.normal(like, SIZE, seed) for seed in range(len(SIZES))]
     order = list(range(len(SIZES)))
-    if aggregate(algorithm, server, updates, order) is None:
+
+    def asked(server: ServerState, updates: list[Update]) -> list[PyTree]:
+        same = [updates[0]] * len(SIZES)
+        return [
+            aggregate(algorithm, server, sent, arrival).weights.params
+            for sent, arrival in ((updates, order), (updates, order[::-1]), (same, order))
+        ]
+
+    forward, backward, same = map(vector, trial.once(asked, server, updates))
+    sent = np.stack([vector(update.weights.params) for update in updates], axis=1)
+    if not forward.any():
         return None
-
-    def shares(order: Sequence[int]) -> tuple[float, ...]:
-        result = vector(aggregate(algorithm, server, updates, order))
-        columns = np.stack([vector(update) for update in updates], axis=1)
-        return tuple(np.linalg.lstsq(columns, result, rcond=None)[0].tolist())
-
-    same = vector(aggregate(algorithm, server, [updates[0]] * len(SIZES), order))
-    first = vector(updates[0])
+    first = sent[:, 0]
     return SelfTest(
         float(np.linalg.norm(same - first) / np.linalg.norm(first)),
-        shares(order),
-        shares(order[::-1]),
-        overwrites(algorithm, server, updates),
+        *(tuple(np.linalg.lstsq(sent, a, rcond=None)[0].tolist()) for a in (forward, backward)),
     )
 
 
 def aggregate(
     algorithm: Algorithm, server: ServerState, updates: Sequence[Update], order: Sequence[int]
-) -> Update | None:
+) -> Update:
     """The aggregate of client number i's `updates[i]`, who arrive in this order.
 
-    Where the aggregator leaves that to the server, it is how the server's weights change; None
-    where these do not either.
+    Where the aggregator leaves that to the server, it is how the server's weights change.
     """
     aggregator = algorithm.aggregator
     encoded = [encode(algorithm, server, updates[i], i) for i in order]
@@ -201,24 +217,12 @@ def aggregate(
         whole = jax.tree.map(lambda *leaves: jnp.stack(leaves), *encoded)
         total = Stack(whole, jnp.ones(len(order), bool), jnp.asarray(order, jnp.int32))
     else:
-        total = encoded[0]
-        for message in encoded[1:]:
-            total = trees.add(total, message)
+        total = reduce(trees.add, encoded)
     result = aggregator.decode(total, server.aggregator, key(1)).aggregate
     if isinstance(result, Update):
         return result
     moved = algorithm.server(server, result, round_of(1, len(order)))
-    change = trees.subtract(moved.weights, server.weights)
-    return Update(change) if float(trees.norm(change.params)) > 0 else None
-
-
-def overwrites(algorithm: Algorithm, server: ServerState, updates: Sequence[Update]) -> bool:
-    """Whether the first client's encoded message is another one after the second's is encoded."""
-    first = encode(algorithm, server, updates[0], 0)
-    before = [np.array(leaf) for leaf in jax.tree.leaves(first)]
-    encode(algorithm, server, updates[1], 1)
-    after = [np.asarray(leaf) for leaf in jax.tree.leaves(first)]
-    return any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    return Update(trees.subtract(moved.weights, server.weights))
 
 
 def encode(algorithm: Algorithm, server: ServerState, update: Update, client: int) -> PyTree:
@@ -228,13 +232,14 @@ def encode(algorithm: Algorithm, server: ServerState, update: Update, client: in
     return aggregator.encode(message, aggregator.enrol(update), server.aggregator, key(client))[0]
 
 
-def vector(update: Update | None) -> np.ndarray:
-    """The parameters of an update in one row, float64."""
-    leaves = [] if update is None else jax.tree.leaves(update.weights.params)
-    return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in leaves])
+def vector(params: PyTree) -> np.ndarray:
+    """All numbers of a tree in one row, float64."""
+    return np.concatenate(
+        [np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(params)]
+    )
 
 
-def round_of(number: int, population: int) -> Round:
+def round_of(number: Any, population: int) -> Round:
     """Round `number`, in which all take part."""
     return Round(jnp.int32(number), jnp.int32(population), jnp.int32(population))
 

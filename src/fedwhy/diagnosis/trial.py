@@ -1,5 +1,6 @@
 """Made-up trees to try optimizers on, and how to read what they answer."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -36,12 +37,26 @@ def contrast(like: PyTree) -> PyTree:
     return jax.tree.map(leaf, like)
 
 
-def evened_out(step: PyTree) -> bool:
+def evened_out(step: PyTree) -> jax.Array:
     """Whether the step along `contrast` goes hardly further where the gradient is larger.
 
     That is what makes an optimizer adaptive: clipping and normalising keep the proportions.
     """
-    leaves = [np.abs(np.asarray(leaf, np.float64)).ravel() for leaf in jax.tree.leaves(step)]
-    small = np.concatenate([leaf[::2] for leaf in leaves if len(leaf) > 1] or [np.zeros(1)])
-    large = np.concatenate([leaf[1::2] for leaf in leaves if len(leaf) > 1] or [np.zeros(1)])
-    return bool(small.mean() > 0 and large.mean() < EVEN * small.mean())
+    leaves = [jnp.abs(leaf).ravel() for leaf in jax.tree.leaves(step) if leaf.size > 1]
+    if not leaves:
+        return jnp.bool_(False)
+
+    def mean(start: int) -> jax.Array:
+        parts = [leaf[start::2] for leaf in leaves]
+        return sum(map(jnp.sum, parts), jnp.zeros(())) / sum(part.size for part in parts)
+
+    small, large = mean(0), mean(1)
+    return (small > 0) & (large < EVEN * small)
+
+
+def once(function: Callable[..., PyTree], *args: PyTree) -> PyTree:
+    """What `function` returns, compiled as a whole, which is faster than one operation at a time.
+
+    It is traced anew in every call, so that what it remembers outside of its arguments shows.
+    """
+    return jax.device_get(jax.jit(lambda *args: function(*args))(*args))

@@ -29,7 +29,6 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             "equal_updates_off_by": test.equal,
             "shares": list(test.shares),
             "shares_reversed": list(test.reversed),
-            "overwritten": test.overwritten,
         },
         mean_of_all(evidence)._replace(code=CODE),
         severity=Severity.error,
@@ -38,8 +37,6 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 def failure(test: SelfTest) -> str:
     """What the aggregation does that no mean does; nothing where it is one."""
-    if test.overwritten:
-        return "encoding one client's message changes the one before: they share a buffer"
     if test.equal > OFF:
         return (
             f"where all clients send the same update, the aggregate is {test.equal:.0%} off: "
@@ -53,7 +50,7 @@ def failure(test: SelfTest) -> str:
 
 CODE = (
     "an aggregator of your own  ->  fw.aggregators.mean(), or check yours: equal updates must come "
-    "back unchanged, in any order, from buffers of their own"
+    "back unchanged, in any order, and no message may overwrite another"
 )
 
 CAUSE = Cause("FW412", "The aggregation fails its self-test", suspect)

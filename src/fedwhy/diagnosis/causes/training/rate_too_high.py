@@ -9,6 +9,8 @@ from fedwhy.diagnosis.finding import Suspicion
 
 # Effective rates, and those of adaptive optimizers, above which few models train.
 HIGH, HIGH_ADAPTIVE = 1.0, 0.03
+# A rate that is lower than this share of those is not why nothing is learned.
+MODERATE = 0.1
 # Weights that a round changes by more than this share of themselves are not fine-tuned but thrown.
 LARGE_UPDATE = 1.0
 
@@ -19,8 +21,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if local is None or not np.isfinite(local.rate):
         return None
     rate = local.rate if local.adaptive else local.rate * max(local.momentum, 1.0)
-    signs = dict(filter(None, (worse(evidence), thrown(evidence), shape(evidence))))
     excess = rate / (HIGH_ADAPTIVE if local.adaptive else HIGH)
+    signs = dict(filter(None, (worse(evidence), thrown(evidence), shape(evidence, excess))))
     if excess >= 1:
         signs["a step of this size is rare"] = 0.3
     if not signs:
@@ -60,17 +62,20 @@ def thrown(evidence: Evidence) -> tuple[str, float] | None:
     return f"a client's update is {size:.2g} times as long as the weights", 0.5
 
 
-def shape(evidence: Evidence) -> tuple[str, float] | None:
-    """The loss while training rises, swings, or never falls."""
-    loss = evidence.curve("train_loss")
+def shape(evidence: Evidence, excess: float) -> tuple[str, float] | None:
+    """The loss rises, swings, or stays where it began though the rate is not low."""
+    loss, judged = evidence.curve("train_loss"), curves.losses(evidence)
     if len(loss) < curves.LEAST:
         return None
     if curves.fall(loss) < -0.05:
         return f"the training loss has risen from {loss[0]:.3g} to {loss[-1]:.3g}", 0.5
     if (share := curves.swings(loss)) >= 0.3:
         return f"the training loss jumps up in {share:.0%} of the rounds", 0.4
-    if curves.fall(loss) < 0.05:
-        return f"the training loss stays at {loss[-1]:.3g}", 0.25
+    if excess > MODERATE and curves.fall(judged) < 0.05:
+        return (
+            f"the loss goes from {judged[0]:.3g} to {judged[-1]:.3g}",
+            0.4 if excess > 1 else 0.25,
+        )
     return None
 
 
