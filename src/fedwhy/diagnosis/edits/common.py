@@ -37,7 +37,7 @@ def rate(factor: float) -> Edit:
         now = settings.get("client", {}).get("learning_rate", LEARNING_RATE)
         return (Change("client", "learning_rate", rounded(now * factor)),)
 
-    times = f"{factor:g} times as high" if factor > 1 else f"{1 / factor:g} times lower"
+    times = f"{factor:.3g} times as high" if factor > 1 else f"{1 / factor:.3g} times lower"
     return Edit(f"the client learning rate {times}", apply, changes)
 
 

@@ -31,7 +31,7 @@ def server_rate(factor: float) -> Edit:
     def changes(settings: Settings) -> tuple[Change, ...]:
         return (Change("server", "learning_rate", rounded(factor * rate_of(settings))),)
 
-    times = f"{factor:g} times as high" if factor > 1 else f"{1 / factor:g} times lower"
+    times = f"{factor:.3g} times as high" if factor > 1 else f"{1 / factor:.3g} times lower"
     return Edit(f"the server learning rate {times}", apply, changes)
 
 

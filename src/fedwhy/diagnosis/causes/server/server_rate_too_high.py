@@ -2,6 +2,7 @@
 
 from fedwhy.diagnosis import curves, edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.causes.server.adaptive_server_at_one import FAR as FAR_BEYOND
 from fedwhy.diagnosis.edits.server import signature
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Severity, Suspicion
@@ -16,12 +17,14 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     server, takes = evidence.server, signature(evidence.setup)
     if server is None or not ({"server", "learning_rate"} & takes.keys()):
         return None
+    if server.adaptive and server.coordinate > FAR_BEYOND:  # That is FW403.
+        return None
     step = curves.relative(evidence, "step_norm", "aggregate_norm")
     facts = {"ratio": server.ratio, "steady": server.steady, "step_over_aggregate": step}
     gradients = evidence.local is None  # Then the server's rate is the only one there is.
     swinging = swings(evidence)
-    beyond = not server.adaptive and not gradients and server.ratio > BEYOND
-    if beyond or server.steady > MOST_MOMENTUM:
+    long_way = server.ratio > BEYOND or server.steady > MOST_MOMENTUM
+    if long_way and not server.adaptive and not gradients:
         return Suspicion(
             f"the server's step is {max(server.ratio, server.steady):.3g} times as long as the "
             "mean update",
