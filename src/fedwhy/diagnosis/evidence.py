@@ -9,8 +9,13 @@ from typing import Any
 
 from fedwhy.diagnosis.client_updates import Updates
 from fedwhy.diagnosis.data_facts import DataFacts, data_facts
+from fedwhy.diagnosis.initial import initial
+from fedwhy.diagnosis.local_facts import LocalFacts, local_facts
 from fedwhy.diagnosis.model_facts import ModelFacts, model_facts
+from fedwhy.diagnosis.participation import Participation, participation
+from fedwhy.diagnosis.server_facts import ServerFacts, server_facts
 from fedwhy.diagnosis.setup import Setup
+from fedwhy.models import Weights
 
 
 @dataclass
@@ -36,6 +41,26 @@ class Evidence:
     def model(self) -> ModelFacts:
         """What the untrained model does with a few batches of the clients' examples."""
         return model_facts(self.setup)
+
+    @cached_property
+    def weights(self) -> Weights | None:
+        """The model's initial weights; None where it cannot be begun."""
+        return initial(self.setup)
+
+    @cached_property
+    def local(self) -> LocalFacts | None:
+        """What the clients' optimizer does; None where they do not train by `LocalSGD`."""
+        return local_facts(self.setup, self.weights)
+
+    @cached_property
+    def server(self) -> ServerFacts | None:
+        """What aggregator and server do; None for several models, see `server_facts`."""
+        return server_facts(self.setup, self.weights)
+
+    @cached_property
+    def participation(self) -> Participation | None:
+        """Who takes part; None where that depends on losses."""
+        return participation(self.setup)
 
     def curve(self, name: str) -> list[float]:
         """The values of `name` in the history, in order, where records have it."""

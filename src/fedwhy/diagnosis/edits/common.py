@@ -1,4 +1,4 @@
-"""What can be changed in a run: each of these is one thing, for probes and for prescriptions."""
+"""Edits that causes of several groups use."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
 from fedwhy.simulation.sampling import cohort_size
+
+# What `[client]` takes where it names no learning rate.
+LEARNING_RATE = 0.1
 
 
 def local(what: str, **options: Any) -> Edit:
@@ -31,10 +34,10 @@ def rate(factor: float) -> Edit:
         return setup.with_local(optimizer=slower)
 
     def changes(settings: Settings) -> tuple[Change, ...]:
-        now = settings["client"]["learning_rate"]
+        now = settings.get("client", {}).get("learning_rate", LEARNING_RATE)
         return (Change("client", "learning_rate", rounded(now * factor)),)
 
-    times = f"{factor:g} times as high" if factor > 1 else f"{1 / factor:g} times lower"
+    times = f"{factor:.3g} times as high" if factor > 1 else f"{1 / factor:.3g} times lower"
     return Edit(f"the client learning rate {times}", apply, changes)
 
 

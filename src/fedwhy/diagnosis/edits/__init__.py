@@ -1,0 +1,67 @@
+"""What can be changed in a run: each of these is one thing, for probes and for prescriptions."""
+
+from fedwhy.diagnosis.edits.common import (
+    argument,
+    both,
+    dealt,
+    iid,
+    local,
+    optimizer,
+    plain_server,
+    pooled,
+    rate,
+    rounded,
+    without_change,
+)
+from fedwhy.diagnosis.edits.server import (
+    another,
+    judged_by_the_model,
+    plain_mean,
+    server_optimizer,
+    server_rate,
+)
+from fedwhy.diagnosis.edits.taking_part import (
+    cohort,
+    concurrency,
+    only,
+    synchronous,
+    uniform_sampling,
+)
+from fedwhy.diagnosis.edits.training import (
+    constant_rate,
+    fewer_steps,
+    more_steps,
+    same_for_all_sizes,
+    unclipped,
+    without_decay,
+)
+
+__all__ = [
+    "another",
+    "argument",
+    "both",
+    "cohort",
+    "concurrency",
+    "constant_rate",
+    "dealt",
+    "fewer_steps",
+    "iid",
+    "judged_by_the_model",
+    "local",
+    "more_steps",
+    "only",
+    "optimizer",
+    "plain_mean",
+    "plain_server",
+    "pooled",
+    "rate",
+    "rounded",
+    "same_for_all_sizes",
+    "server_optimizer",
+    "server_rate",
+    "synchronous",
+    "unclipped",
+    "uniform_sampling",
+    "without_change",
+    "without_decay",
+]

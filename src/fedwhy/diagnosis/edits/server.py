@@ -1,0 +1,125 @@
+"""Edits of the aggregation, the server, and the algorithm as a whole."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import optax
+
+from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, Algorithm, Recipe
+from fedwhy.algorithms.algorithm import aggregating, global_weights
+from fedwhy.diagnosis.edits.common import rounded, without_change
+from fedwhy.diagnosis.finding import Change, Edit, Settings
+from fedwhy.diagnosis.setup import Setup
+
+
+def server_rate(factor: float) -> Edit:
+    """Every step of the server so many times as long, whatever its optimizer."""
+
+    def apply(setup: Setup) -> Setup:
+        takes = signature(setup)
+        if "learning_rate" in takes:
+            now = setup.arguments.get("learning_rate", takes["learning_rate"].default)
+            return setup.changed(learning_rate=now * factor)
+        if "server" in takes:
+            now = setup.arguments.get("server") or optax.sgd(1.0)
+            return setup.changed(server=optax.chain(now, optax.scale(factor)))
+        return without_change(setup)
+
+    def changes(settings: Settings) -> tuple[Change, ...]:
+        return (Change("server", "learning_rate", rounded(factor * rate_of(settings))),)
+
+    times = f"{factor:.3g} times as high" if factor > 1 else f"{1 / factor:.3g} times lower"
+    return Edit(f"the server learning rate {times}", apply, changes)
+
+
+def server_optimizer(what: str, name: str, **options: float) -> Edit:
+    """Another server optimizer of `SERVER_OPTIMIZERS`."""
+
+    def apply(setup: Setup) -> Setup:
+        if "server" not in signature(setup):
+            return without_change(setup)
+        return setup.changed(server=SERVER_OPTIMIZERS[name](**options))
+
+    def changes(settings: Settings) -> tuple[Change, ...]:
+        gone = settings.get("server", {}).keys() - {"optimizer", *options}
+        return (
+            *(Change("server", key, None) for key in sorted(gone)),
+            Change("server", "optimizer", name),
+            *(Change("server", key, value) for key, value in options.items()),
+        )
+
+    return Edit(what, apply, changes)
+
+
+def rate_of(settings: Settings) -> float:
+    """The server's learning rate in these tables, or what it is where they name none."""
+    server = settings.get("server", {})
+    if "learning_rate" in server:
+        return server["learning_rate"]
+    algorithm = ALGORITHMS[settings.get("algorithm", {}).get("name", "fedavg")]
+    takes = inspect.signature(algorithm).parameters
+    if "learning_rate" not in takes:
+        takes = inspect.signature(SERVER_OPTIMIZERS[server.get("optimizer", "sgd")]).parameters
+    return takes["learning_rate"].default
+
+
+def signature(setup: Setup) -> dict[str, inspect.Parameter]:
+    """The parameters of the call that made the algorithm; empty for one made by hand."""
+    recipe = setup.algorithm.recipe
+    while recipe is not None and recipe.inner is not None:
+        recipe = recipe.inner.recipe
+    return {} if recipe is None else dict(inspect.signature(recipe.function).parameters)
+
+
+def plain_mean() -> Edit:
+    """The algorithm's own mean of the messages, in place of another aggregator."""
+    return Edit(
+        "the plain mean of the messages",
+        lambda setup: setup.changed(algorithm=with_its_own_mean(setup.algorithm)),
+        lambda settings: tuple(
+            Change("aggregator", key, None) for key in settings.get("aggregator", {})
+        ),
+        "algorithm.with_aggregator(...)  ->  algorithm",
+    )
+
+
+def with_its_own_mean(algorithm: Algorithm) -> Algorithm:
+    """`algorithm` without the aggregator that it was given."""
+    recipe: Recipe | None = algorithm.recipe
+    if recipe is None or recipe.inner is None:
+        return algorithm
+    inner = with_its_own_mean(recipe.inner)
+    if recipe.function is aggregating:
+        return inner
+    return recipe.function(**(recipe.arguments | {"algorithm": inner}))
+
+
+def judged_by_the_model() -> Edit:
+    """The weights that the server trains are those that are evaluated."""
+    return Edit(
+        "the trained weights evaluated",
+        lambda setup: setup.changed(algorithm=setup.algorithm._replace(evaluated=global_weights)),
+        code="Algorithm(..., evaluated=...)  ->  leave evaluated out, or return server.weights",
+    )
+
+
+def another(what: str, build: Callable[..., Algorithm], **options: Any) -> Edit:
+    """Another algorithm of the catalogue, with the same model and local training."""
+
+    def apply(setup: Setup) -> Setup:
+        if setup.local is None:
+            return without_change(setup)
+        return setup.changed(algorithm=build(setup.model, setup.local, **options))
+
+    def changes(settings: Settings) -> tuple[Change, ...]:
+        gone = [key for key in settings.get("algorithm", {}) if key not in {"name", *options}]
+        return (
+            *(Change("algorithm", key, None) for key in gone),
+            Change("algorithm", "name", build.__name__),
+            *(Change("algorithm", key, value) for key, value in options.items()),
+        )
+
+    return Edit(what, apply, changes)

@@ -1,0 +1,249 @@
+"""`ServerFacts`: what aggregator and server do with made-up messages, found out by asking them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fedwhy.aggregators import Message, Stack
+from fedwhy.aggregators.catalogue import RULES
+from fedwhy.algorithms import Algorithm, Broadcast, Round, ServerState, Update
+from fedwhy.diagnosis import trial
+from fedwhy.diagnosis.setup import Setup
+from fedwhy.errors import FedwhyError
+from fedwhy.federated import trees
+from fedwhy.models import Weights
+
+PyTree = Any
+
+# The root mean square of a made-up update.
+SIZE = 1e-2
+ROUNDS = 10
+# Examples of the clients that send made-up messages.
+SIZES = (10, 20, 30, 40)
+
+
+class SelfTest(NamedTuple):
+    """What an aggregator made of the messages of four clients, with `SIZES` examples.
+
+    - `equal`: how far the aggregate of equal updates is from the update, relative to it
+    - `shares`: what the update of each counts in the aggregate, in the order of arrival
+    - `reversed`: the same, by client, where they arrive the other way round
+    """
+
+    equal: float
+    shares: tuple[float, ...]
+    reversed: tuple[float, ...]
+
+
+class ServerFacts(NamedTuple):
+    """The server's part of a round.
+
+    - `ratio`: how long the first step is, relative to the mean update; `steady`, the step of round
+      `ROUNDS` where updates are all alike. NaN where messages carry more than weights, or their
+      aggregate is no mean
+    - `adaptive`: whether parameters with large updates hardly move further than others
+    - `coordinate`: how far the longest of these steps moves a parameter, root mean square
+    - `followed`: how far the evaluated model has moved by then, relative to the server's weights
+    - `sent`: whether what clients receive changes with the server's weights
+    - `shares` float `[clients]`: what each client of the population weighs in a mean of all; None
+      where the aggregator is no mean
+    - `test`: of an aggregator of the user's own, or the mean; None for those that change messages
+      by design
+    """
+
+    ratio: float
+    steady: float
+    adaptive: bool
+    coordinate: float
+    followed: float
+    sent: bool
+    shares: np.ndarray | None
+    test: SelfTest | None
+
+
+def server_facts(setup: Setup, weights: Weights | None) -> ServerFacts | None:
+    """The facts of `setup`, with its initial `weights`.
+
+    None for an algorithm of several models, and for one that cannot be begun.
+    """
+    algorithm = setup.algorithm
+    if weights is None or algorithm.models is not None or algorithm.clustered:
+        return None
+    try:
+        server = algorithm.begin(weights, setup.clients.clients)
+        like = algorithm.message(server).update
+    except FedwhyError:  # The run will be refused with the same.
+        return None
+    plain = isinstance(like, Update) and not jax.tree.leaves(like.extra)
+    averages = algorithm.aggregator.name == "mean"
+    steps = Steps(np.nan, np.nan, False, np.nan, np.nan, True)
+    if plain and averages:
+        steps = steps_of(algorithm, server, trial.normal(like, SIZE, 0), setup.clients.clients)
+    return ServerFacts(
+        *steps,
+        shares_of(algorithm, server, like, setup.clients.sizes) if averages else None,
+        self_test(algorithm, server, like) if plain and testable(algorithm) else None,
+    )
+
+
+class Steps(NamedTuple):
+    """The first fields of `ServerFacts`."""
+
+    ratio: float
+    steady: float
+    adaptive: bool
+    coordinate: float
+    followed: float
+    sent: bool
+
+
+def steps_of(algorithm: Algorithm, server: ServerState, update: Update, population: int) -> Steps:
+    """How the server steps where all clients send `update` in every round."""
+
+    def rounds(server: ServerState, update: Update, uneven: Update) -> tuple[jax.Array, ...]:
+        def stepped(state: ServerState, update: Update, number: Any) -> tuple[ServerState, PyTree]:
+            moved = algorithm.server(state, update, round_of(number, population))
+            return moved, trees.subtract(moved.weights.params, state.weights.params)
+
+        def again(number: jax.Array, carry: tuple[ServerState, jax.Array]):
+            state, lengths = carry
+            state, step = stepped(state, update, number)
+            return state, lengths.at[number - 1].set(trees.norm(step))
+
+        begin = server, jnp.zeros(ROUNDS)
+        state, lengths = jax.lax.fori_loop(1, ROUNDS + 1, again, begin)
+        evened = trial.evened_out(stepped(server, uneven, 1)[1])
+        judged = distance(algorithm.evaluated(state), algorithm.evaluated(server))
+        moved = distance(state.weights, server.weights)
+        length, numbers = trees.norm(update.weights.params), trees.size(update.weights.params)
+        return (
+            lengths[0] / length,
+            lengths[-1] / length,
+            evened,
+            lengths.max() / jnp.sqrt(numbers),
+            jnp.where(moved > 0, judged / jnp.where(moved > 0, moved, 1.0), jnp.nan),
+            (moved == 0) | differs(received(algorithm, state), received(algorithm, server)),
+        )
+
+    found = trial.once(rounds, server, update, trial.contrast(update))
+    return Steps(*(value.item() for value in found))
+
+
+def distance(a: Weights, b: Weights) -> jax.Array:
+    """The norm of the difference of two models' parameters."""
+    return trees.norm(trees.subtract(a.params, b.params))
+
+
+def received(algorithm: Algorithm, server: ServerState) -> PyTree:
+    """The model that clients receive; of any broadcast, all of it."""
+    sent = algorithm.broadcast(server)
+    return sent.weights.params if isinstance(sent, Broadcast) else sent
+
+
+def differs(a: PyTree, b: PyTree) -> jax.Array:
+    """Whether any number of two trees is another one."""
+    found = jax.tree.map(lambda x, y: jnp.any(x != y), a, b)
+    return jnp.any(jnp.stack(jax.tree.leaves(found)))
+
+
+def shares_of(
+    algorithm: Algorithm, server: ServerState, like: PyTree, sizes: np.ndarray
+) -> np.ndarray | None:
+    """What clients of these sizes weigh in the mean, adding up to 1, float `[clients]`."""
+    tiny = jax.tree.map(lambda leaf: jnp.zeros((), leaf.dtype), like)
+    kept = algorithm.aggregator.enrol(tiny)
+
+    def weight(examples: jax.Array, position: jax.Array) -> jax.Array:
+        message = Message(tiny, examples, position=position)
+        return algorithm.aggregator.encode(message, kept, server.aggregator, key(0))[0].weight
+
+    examples, positions = jnp.asarray(sizes, jnp.float32), jnp.arange(len(sizes))
+    weights = np.asarray(trial.once(jax.vmap(weight), examples, positions), np.float64)
+    return weights / weights.sum() if weights.sum() > 0 else None
+
+
+def testable(algorithm: Algorithm) -> bool:
+    """Whether the aggregator must give equal updates back: the mean, and one of a user's own.
+
+    The rules of the catalogue have tests of their own, and attacks change messages on purpose.
+    """
+    aggregator = algorithm.aggregator
+    known = [rule for rule in RULES if rule != "mean"] + [" under "]
+    changes = aggregator.traits._replace(counts=False)
+    return aggregator.privacy is None and not (
+        any(changes) or any(name in aggregator.name for name in known)
+    )
+
+
+def self_test(algorithm: Algorithm, server: ServerState, like: Update) -> SelfTest | None:
+    """Asks the aggregator, and where its aggregate is no update, the server with it."""
+    updates = [trial.normal(like, SIZE, seed) for seed in range(len(SIZES))]
+    order = list(range(len(SIZES)))
+
+    def asked(server: ServerState, updates: list[Update]) -> list[PyTree]:
+        same = [updates[0]] * len(SIZES)
+        return [
+            aggregate(algorithm, server, sent, arrival).weights.params
+            for sent, arrival in ((updates, order), (updates, order[::-1]), (same, order))
+        ]
+
+    forward, backward, same = map(vector, trial.once(asked, server, updates))
+    sent = np.stack([vector(update.weights.params) for update in updates], axis=1)
+    if not forward.any():
+        return None
+    first = sent[:, 0]
+    return SelfTest(
+        float(np.linalg.norm(same - first) / np.linalg.norm(first)),
+        *(tuple(np.linalg.lstsq(sent, a, rcond=None)[0].tolist()) for a in (forward, backward)),
+    )
+
+
+def aggregate(
+    algorithm: Algorithm, server: ServerState, updates: Sequence[Update], order: Sequence[int]
+) -> Update:
+    """The aggregate of client number i's `updates[i]`, who arrive in this order.
+
+    Where the aggregator leaves that to the server, it is how the server's weights change.
+    """
+    aggregator = algorithm.aggregator
+    encoded = [encode(algorithm, server, updates[i], i) for i in order]
+    if aggregator.stacks:
+        whole = jax.tree.map(lambda *leaves: jnp.stack(leaves), *encoded)
+        total = Stack(whole, jnp.ones(len(order), bool), jnp.asarray(order, jnp.int32))
+    else:
+        total = reduce(trees.add, encoded)
+    result = aggregator.decode(total, server.aggregator, key(1)).aggregate
+    if isinstance(result, Update):
+        return result
+    moved = algorithm.server(server, result, round_of(1, len(order)))
+    return Update(trees.subtract(moved.weights, server.weights))
+
+
+def encode(algorithm: Algorithm, server: ServerState, update: Update, client: int) -> PyTree:
+    """What client number `client` sends."""
+    aggregator = algorithm.aggregator
+    message = Message(update, jnp.float32(SIZES[client]), position=jnp.int32(client))
+    return aggregator.encode(message, aggregator.enrol(update), server.aggregator, key(client))[0]
+
+
+def vector(params: PyTree) -> np.ndarray:
+    """All numbers of a tree in one row, float64."""
+    return np.concatenate(
+        [np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(params)]
+    )
+
+
+def round_of(number: Any, population: int) -> Round:
+    """Round `number`, in which all take part."""
+    return Round(jnp.int32(number), jnp.int32(population), jnp.int32(population))
+
+
+def key(number: int) -> jax.Array:
+    """A key of its own for each number."""
+    return jax.random.key(number)

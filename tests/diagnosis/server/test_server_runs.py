@@ -1,0 +1,101 @@
+"""Causes that are seen in the records of a run, and in what its clients sent."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from server_setups import LOCAL, setup, suspected
+
+import fedwhy as fw
+from fedwhy.diagnosis.client_updates import Updates
+
+ROUNDS = 6
+
+
+def with_fields(history, **fields):
+    """The history with further fields in every round's record."""
+    return [record | fields if record["round"] else record for record in history]
+
+
+@pytest.fixture(scope="module")
+def healthy(digits):
+    made = setup(digits, rounds=ROUNDS)
+    return made, made.train(ROUNDS, 0).history
+
+
+def test_a_jumping_loss_is_the_servers_where_its_steps_are_longer_than_updates(healthy, digits):
+    made, history = healthy
+    jumping = [record | {"test_loss": 1.0 + record["round"] % 2} for record in history]
+    adam = setup(digits, build=fw.fedadam, learning_rate=0.1)
+    long = with_fields(jumping, step_norm=9.0, aggregate_norm=1.0)
+    assert suspected("FW401", adam, long).confidence > 0.5
+    assert suspected("FW401", made, with_fields(jumping, step_norm=1.0)) is None
+
+
+def test_an_adaptive_server_that_hardly_moves_is_too_slow(digits):
+    broken = setup(digits, build=fw.fedadam, learning_rate=1e-5)
+    history = broken.train(ROUNDS, 0).history
+    found = suspected("FW402", broken, history)
+    assert found.confidence >= 0.6
+    better = found.prescription.apply(broken).train(ROUNDS, 0).history[-1]
+    assert better["test_loss"] < history[-1]["test_loss"] - 0.02
+
+
+def test_a_loss_that_never_changes_is_of_another_model(healthy):
+    made, history = healthy
+    constant = [record | {"test_loss": 2.3} for record in history]
+    assert suspected("FW410", made, constant).evidence["frozen"] == "test_loss"
+    assert suspected("FW410", made, history) is None
+
+
+def test_two_groups_that_contradict_each_other_are_told_apart(healthy):
+    made, _ = healthy
+    side = np.array([1, 1, 1, -1, 1, -1, 1])
+    cosine = np.where(np.eye(7, dtype=bool), 1.0, 0.4 * np.outer(side, side))
+    one = np.ones(7)
+    sent = Updates(np.arange(7), tuple("abcdefg"), one, cosine, one, one, 0.5 * one)
+    found = suspected("FW411", made, updates=(sent, sent))
+    assert found.evidence["opposite_pairs"] == pytest.approx(10 / 21)
+    alone = found.counterfactual.apply(made)
+    assert alone.clients.ids.tolist() == made.clients.ids[[0, 1, 2, 4, 6]].tolist()
+    assert alone.cohort == 5
+    assert found.prescription.apply(made).algorithm.name == "ifca"
+    agreeing = sent._replace(cosine=np.abs(cosine))
+    assert suspected("FW411", made, updates=(agreeing, agreeing)) is None
+
+
+def test_clients_that_improve_in_vain_are_seen_and_given_another_aggregation(healthy):
+    made, history = healthy
+    flat = [record | {"test_loss": 2.3} for record in history]
+    in_vain = with_fields(flat, local_loss_first=2.3, local_loss_last=0.4)
+    assert suspected("FW413", made, in_vain).prescription.apply(made).algorithm.name == "scaffold"
+    robust = made.changed(algorithm=made.algorithm.with_aggregator(fw.aggregators.median()))
+    edit = suspected("FW413", robust, in_vain).prescription
+    assert edit.apply(robust).algorithm.aggregator.name == "mean"
+    improving = with_fields(history, local_loss_first=2.3, local_loss_last=0.4)
+    assert suspected("FW413", made, improving) is None
+
+
+def test_recall_that_comes_and_goes_is_forgetting(digits):
+    long = replace(LOCAL, epochs=10)
+    broken = setup(digits, fw.Shards(1), client=long, cohort=2)
+    history = broken.train(ROUNDS, 0).history
+    by_accuracy = [
+        {name: value for name, value in record.items() if name != "test_recall"}
+        for record in history
+    ]
+    assert suspected("FW414", broken, by_accuracy) is not None
+    recall = [record | {"test_recall": [1.0, float(record["round"] % 2)]} for record in by_accuracy]
+    found = suspected("FW414", broken, recall)
+    assert found.evidence["forgotten"] == pytest.approx(0.3)
+    assert found.counterfactual.apply(broken).cohort == 10
+    everyone = broken.changed(cohort=10)
+    assert suspected("FW414", everyone, recall) is None
+
+
+def test_a_healthy_run_raises_no_finding_that_stands(healthy):
+    made, history = healthy
+    codes = [f"FW4{number:02}" for number in range(1, 15)]
+    assert not any(
+        found and found.standing for c in codes if (found := suspected(c, made, history))
+    )
