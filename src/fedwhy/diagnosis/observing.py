@@ -72,9 +72,7 @@ def observing(aggregator: Aggregator, slots: int) -> Aggregator:
         seen = Seen(trained, sent, weight, total.sent, stack.position)
         return Decoded(jnp.zeros(()), Observation(state.aggregator, seen))
 
-    return Aggregator(
-        "observing", encode, decode, init, inner.enrol, stacks=True, refusal=inner.refusal
-    )
+    return Aggregator("observing", encode, decode, init, inner.enrol, True, inner.refusal, least=0)
 
 
 def observation(state: PyTree, update: PyTree, slots: int) -> Observation:
