@@ -41,11 +41,17 @@ class Flip(NamedTuple):
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
-    """Labels that the trained model takes for one other class, at a few clients only."""
+    """Labels that the trained model takes for one other class, at a few clients only.
+
+    One label of a client may be taken for another by chance of the model: it stands if there are
+    several. A model that does not know half of the examples tells nothing.
+    """
     if evidence.updates is None or evidence.updates[-1].confusion is None:
         return None
     updates = evidence.updates[-1]
-    found = flips(evidence.updates[-1].confusion)
+    if np.median(recognised(updates.confusion)) < RECOGNISED:
+        return None
+    found = flips(updates.confusion)
     rows = sorted({flip.row for flip in found})
     if not rows or len(rows) >= MOST * len(updates.ids):
         return None
@@ -67,7 +73,14 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             ],
         },
         without_clients(updates.position[rows].tolist(), evidence.setup),
+        standing=several,
     )
+
+
+def recognised(confusion: np.ndarray) -> np.ndarray:
+    """The share of each client's examples that the model recognises, `[clients]`."""
+    right = np.trace(confusion, axis1=1, axis2=2)
+    return right / np.maximum(confusion.sum(axis=(1, 2)), 1)
 
 
 def flips(confusion: np.ndarray) -> list[Flip]:

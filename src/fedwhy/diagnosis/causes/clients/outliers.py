@@ -25,18 +25,20 @@ def deviation(values: np.ndarray) -> np.ndarray:
     return 0.6745 * distance / max(spread, 1e-6 * np.abs(distance).max(), 1e-30)
 
 
-def with_others(updates: Updates) -> np.ndarray:
+def with_others(updates: Updates, chosen: np.ndarray | None = None) -> np.ndarray:
     """The cosine of each client's update with the sum of the others', `[clients]`; 0 if zero.
 
-    By inner products alone: for u and the sum S of all, `u (S - u) / (|u| |S - u|)`. Every update
-    counts with the same norm, so that no large one speaks for the others.
+    By inner products alone: for u and the sum S of the others, `u S / (|u| |S|)`. Every update
+    counts with the same norm, so that no large one speaks for the others. Of the others, only the
+    `chosen` count, bool `[clients]`.
     """
-    products = updates.cosine * np.outer(updates.norm > 0, updates.norm > 0)
-    own = np.diagonal(products)
-    sums = products.sum(axis=1)
-    square = products.sum() - 2 * sums + own
-    length = np.sqrt(np.maximum(square * own, 0))
-    return np.where(length > 1e-9, (sums - own) / np.maximum(length, 1e-9), 0.0)
+    there = updates.norm > 0 if chosen is None else (updates.norm > 0) & chosen
+    products = np.where(np.outer(there, there), updates.cosine, 0.0)
+    towards = updates.cosine @ there - np.where(there, np.diagonal(updates.cosine), 0.0)
+    # |S|^2 without the client itself, where it is among them.
+    square = products.sum() - 2 * products.sum(axis=1) + np.diagonal(products)
+    length = np.sqrt(np.maximum(square, 0))
+    return np.where(length > 1e-6, towards / np.maximum(length, 1e-6), 0.0)
 
 
 def consistently(

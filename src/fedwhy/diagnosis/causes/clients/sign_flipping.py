@@ -23,7 +23,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     updates = evidence.updates[0]
     rows = rows_of(updates, found)
     before, after = updates.before[rows].mean(), updates.after_sent[rows].mean()
-    turned, against = updates.fidelity[rows], with_others(updates)[rows]
+    turned = updates.fidelity[rows]
+    against = with_others(updates, updates.after_sent <= updates.before)[rows]
     names = [name for _, name in found]
     told = f"what {named(names)} sent raises the loss of the sender's own examples"
     compared = (
@@ -48,9 +49,10 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 def suspicious(updates: Updates) -> np.ndarray:
     """Whose update makes things worse for itself, where most others' make them better."""
     worse = updates.after_sent > updates.before
-    others = with_others(updates)
+    others = with_others(updates, ~worse)
     agree = np.median(others[~worse]) > AGREE if (~worse).any() else False
-    turned = (updates.fidelity < TURNED) | (agree & (others < AGAINST))
+    unlike = agree | (updates.fidelity < -TURNED)
+    turned = (updates.fidelity < TURNED) | (unlike & (others < AGAINST))
     improving = np.mean(updates.after_sent < updates.before)
     return worse & turned & (updates.norm > 0) & (improving >= IMPROVE)
 

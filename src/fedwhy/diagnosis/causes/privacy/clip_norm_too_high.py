@@ -12,11 +12,12 @@ WIDE, FAR_TOO_WIDE = 3.0, 10.0
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
-    """A clipping norm of several times all median norms, where noise is in proportion to it."""
+    """A clipping norm of several times the first median norm, where noise goes by it."""
     clipping = clipping_of(evidence)
     if clipping is None or not clipping.noisy:
         return None
-    median = max(clipping.medians)
+    # Noise that drowns a model makes its clients send more: what they send first counts.
+    median = clipping.medians[0]
     times = clipping.norm / median
     if times <= WIDE:
         return None

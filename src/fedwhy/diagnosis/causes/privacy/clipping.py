@@ -41,6 +41,6 @@ def clipping_of(evidence: Evidence) -> Clipping | None:
         return None
     norms = [u.trained_norm[np.isfinite(u.trained_norm)] for u in evidence.updates]
     medians = tuple(float(np.median(each)) for each in norms if len(each))
-    if not medians or not max(medians) > 0:
+    if not medians or not min(medians) > 0:
         return None
     return Clipping(name, CLIPPING[name], float(norm), medians, name != "clip")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from fedwhy.diagnosis.aggregator_edits import piece, pieces_of
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.privacy.clipping import clipping_of
+from fedwhy.diagnosis.client_updates import Updates
 from fedwhy.diagnosis.edits import rounded
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Change, Edit, Settings, Suspicion
@@ -46,7 +47,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if noise is None or evidence.updates is None:
         return None
     setup = evidence.setup
-    signal = clipped_signal(evidence)
+    signal = clipped_signal(evidence, evidence.updates[0])
     ratio = signal / noise.norm * math.sqrt(setup.rounds)
     if not ratio < WEAK:
         return None
@@ -79,7 +80,7 @@ def noise_of(evidence: Evidence) -> Noise | None:
     clipping, release = clipping_of(evidence), setup.algorithm.aggregator.privacy
     if clipping is None or release is None or release.correlation != Toeplitz():
         return None
-    norm = min(clipping.norm, max(clipping.medians))
+    norm = min(clipping.norm, clipping.medians[0])
     each = release.noise_multiplier * norm * parameters
     cohort = release.cohort or cohort_size(setup.cohort, setup.clients.clients)
     exponent = 0.5 if release.local else 1.0
@@ -92,13 +93,11 @@ def noise_of(evidence: Evidence) -> Noise | None:
     )
 
 
-def clipped_signal(evidence: Evidence) -> float:
+def clipped_signal(evidence: Evidence, initial: Updates) -> float:
     """The norm of the mean of what clients train first, as far as clipping leaves it."""
-    assert evidence.updates is not None
-    clipping, initial = clipping_of(evidence), evidence.updates[0]
-    if clipping is None:
-        return initial.mean_norm
-    return initial.mean_norm * min(1.0, clipping.norm / clipping.medians[0])
+    clipping = clipping_of(evidence)
+    left = 1.0 if clipping is None else min(1.0, clipping.norm / clipping.medians[0])
+    return initial.mean_norm * left
 
 
 def quieter(setup: Setup, noise: Noise, factor: float) -> Edit:
