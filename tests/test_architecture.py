@@ -9,7 +9,7 @@ SOURCE = Path(fedwhy.__file__).parent
 
 LEVELS = [
     {"errors"},
-    {"cache", "parameters"},
+    {"cache", "parameters", "recipe"},
     {"federated", "privacy"},
     {"aggregators", "data", "models"},
     {"algorithms", "analytics"},

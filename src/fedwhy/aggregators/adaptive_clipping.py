@@ -19,6 +19,7 @@ from fedwhy.aggregators.link import Changed, Link
 from fedwhy.aggregators.quantile import Below
 from fedwhy.federated import trees
 from fedwhy.parameters import Fraction, Positive, checked
+from fedwhy.recipe import recorded
 
 
 class Reported(NamedTuple):
@@ -28,6 +29,7 @@ class Reported(NamedTuple):
     below: Below
 
 
+@recorded
 @checked
 def adaptive_clipping(
     *, norm: Positive = 1.0, quantile: Fraction = 0.8, learning_rate: Positive = 0.2

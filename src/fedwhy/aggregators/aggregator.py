@@ -7,6 +7,7 @@ import jax
 
 from fedwhy.aggregators.validation import Refusal, validate
 from fedwhy.privacy import Release
+from fedwhy.recipe import Recipe
 
 PyTree = Any
 
@@ -97,6 +98,7 @@ class Aggregator(NamedTuple):
     - `least`: how many messages it needs. What it makes of fewer has no meaning: whoever runs the
       round leaves it out, and the state of the server and of the clients is as before
     - `privacy`: what it lets out, where it gives a guarantee of differential privacy, else None
+    - `recipe`: the call that made it, or None where nobody recorded that
 
     Where only a sum passes from clients to server, updates are never stacked, and the same
     aggregator can run under a secure sum.
@@ -113,6 +115,7 @@ class Aggregator(NamedTuple):
     traits: Traits = Traits()
     least: int = 1
     privacy: Release | None = None
+    recipe: Recipe | None = None
 
 
 def changed(name: str, aggregator: Aggregator, change: Callable[[Message], Message]) -> Aggregator:
@@ -121,7 +124,7 @@ def changed(name: str, aggregator: Aggregator, change: Callable[[Message], Messa
     def encode(message: Message, client_state: PyTree, state: PyTree, key: jax.Array):
         return aggregator.encode(change(message), client_state, state, key)
 
-    return aggregator._replace(name=name, encode=encode)
+    return aggregator._replace(name=name, encode=encode, recipe=None)
 
 
 def stacked(name: str, rule: Callable[[Stack], PyTree]) -> Aggregator:

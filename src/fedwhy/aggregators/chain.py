@@ -21,6 +21,7 @@ from fedwhy.aggregators.mean import Weighted
 from fedwhy.aggregators.meaning import check_meaning
 from fedwhy.aggregators.validation import Refusal, validate
 from fedwhy.errors import ParameterError
+from fedwhy.recipe import recorded
 
 PyTree = Any
 
@@ -32,6 +33,7 @@ class Sent(NamedTuple):
     reported: tuple[PyTree, ...]
 
 
+@recorded
 def chain(*pieces: Refusal | Link | Aggregator) -> Aggregator:
     """One aggregator of links and a rule, which is an aggregator and comes last.
 
@@ -43,6 +45,11 @@ def chain(*pieces: Refusal | Link | Aggregator) -> Aggregator:
     """
     refusal, links, rule = taken_apart(pieces)
     check_meaning(links, rule)
+    return linked(refusal, links, rule)
+
+
+def linked(refusal: Refusal, links: Sequence[Link], rule: Aggregator) -> Aggregator:
+    """The chain of these, whether or not it has a meaning."""
 
     def init(update: PyTree) -> tuple[PyTree, ...]:
         return *(link.init(update) for link in links), rule.init(update)

@@ -16,6 +16,7 @@ from fedwhy.aggregators.aggregator import Decoded, Message, Traits
 from fedwhy.aggregators.link import Changed, Link
 from fedwhy.federated import trees
 from fedwhy.parameters import Positive, checked
+from fedwhy.recipe import recorded
 
 
 class Norms(NamedTuple):
@@ -37,6 +38,7 @@ class Norms(NamedTuple):
         return {"clipped": self.clipped / clients, "norm": self.norm / clients}
 
 
+@recorded
 @checked
 def clip(norm: Positive = 1.0) -> Link:
     """Bounds the Euclidean norm of every update, over all its arrays, by `norm`.

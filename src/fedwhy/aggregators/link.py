@@ -8,6 +8,7 @@ import jax
 from fedwhy.aggregators.aggregator import Decoded, Message, Traits, nothing
 from fedwhy.aggregators.compressor import Compressor
 from fedwhy.privacy import Release
+from fedwhy.recipe import Recipe
 
 PyTree = Any
 
@@ -41,7 +42,7 @@ class Link(NamedTuple):
       sum of what clients have reported; no clients, no sum: it is zero then
     - `init(update) -> state`, kept at the server; `update` gives shapes
     - `enrol(update) -> kept`, kept at each client between rounds
-    - `packed(update)` and `privacy`: as of an `Aggregator`
+    - `packed(update)`, `privacy` and `recipe`: as of an `Aggregator`
     - `compressor`: how it packs updates, if that is all it does, for links around it
     """
 
@@ -54,3 +55,4 @@ class Link(NamedTuple):
     traits: Traits = Traits()
     compressor: Compressor | None = None
     privacy: Release | None = None
+    recipe: Recipe | None = None

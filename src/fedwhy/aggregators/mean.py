@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Traits
 from fedwhy.aggregators.weighting import Weighting, weighting_of
 from fedwhy.federated import trees
+from fedwhy.recipe import recorded
 
 PyTree = Any
 
@@ -19,6 +20,7 @@ class Weighted(NamedTuple):
     weight: jax.Array
 
 
+@recorded
 def mean(weighting: str | Weighting = "examples") -> Aggregator:
     """The weighted mean `sum(w_c u_c) / sum(w_c)` of the updates (McMahan et al. 2017, Alg. 1).
 

@@ -116,4 +116,4 @@ def with_key(aggregator: Aggregator) -> Aggregator:
         return decoded._replace(state=Keyed(decoded.state, jax.random.key_data(next_one)))
 
     name = f"{aggregator.name} of a compressed broadcast"
-    return aggregator._replace(name=name, init=init, encode=encode, decode=decode)
+    return aggregator._replace(name=name, init=init, encode=encode, decode=decode, recipe=None)

@@ -1,52 +1,25 @@
-"""`Recipe`: the call that made an algorithm, so that it can be made again with one thing changed.
+"""An algorithm's recipe: the calls that made it, so that one thing in it can be changed.
 
-@recorded
 @recorded
 def fedavg(model: Model, client: LocalTraining, ...) -> Algorithm: ...
 
 remade(algorithm, client=replace(algorithm.recipe.arguments["client"], epochs=1))
+
+What wraps an algorithm, as `ema` does, has that as its argument `"algorithm"`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 from fedwhy.errors import ParameterError
+from fedwhy.recipe import Recipe, recorded
 
 if TYPE_CHECKING:
     from fedwhy.algorithms.algorithm import Algorithm
 
-P = ParamSpec("P")
-
-
-class Recipe(NamedTuple):
-    """A function that makes an algorithm, and the arguments that it was given, by name.
-
-    What wraps an algorithm, as `ema` does, has that as its argument `"algorithm"`.
-    """
-
-    function: Callable[..., Algorithm]
-    arguments: dict[str, Any]
-
-    @property
-    def inner(self) -> Algorithm | None:
-        """The algorithm that this one wraps; None for one that wraps none."""
-        return self.arguments.get("algorithm")
-
-
-def recorded(function: Callable[P, Algorithm]) -> Callable[P, Algorithm]:
-    """`function`, whose algorithms remember the call."""
-    signature = inspect.signature(function)
-
-    @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> Algorithm:
-        arguments = dict(signature.bind(*args, **kwargs).arguments)
-        return function(*args, **kwargs)._replace(recipe=Recipe(call, arguments))
-
-    return call
+__all__ = ["Recipe", "innermost", "recipe_of", "recorded", "remade"]
 
 
 def remade(algorithm: Algorithm, **changes: Any) -> Algorithm:
@@ -56,16 +29,16 @@ def remade(algorithm: Algorithm, **changes: Any) -> Algorithm:
     that it does not take.
     """
     recipe = recipe_of(algorithm)
-    if recipe.inner is not None:
-        changes = {"algorithm": remade(recipe.inner, **changes)}
+    if "algorithm" in recipe.arguments:
+        changes = {"algorithm": remade(recipe.arguments["algorithm"], **changes)}
     for name in changes.keys() - inspect.signature(recipe.function).parameters.keys():
         raise ParameterError(name, f"{algorithm.name} takes no such argument")
-    return recipe.function(**(recipe.arguments | changes))
+    return recipe.again(**changes)
 
 
 def innermost(algorithm: Algorithm) -> Algorithm:
     """The algorithm within all wrappers."""
-    inner = recipe_of(algorithm).inner
+    inner = recipe_of(algorithm).arguments.get("algorithm")
     return algorithm if inner is None else innermost(inner)
 
 

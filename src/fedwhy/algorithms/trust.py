@@ -117,7 +117,9 @@ def by_agreement(algorithm: Algorithm) -> Algorithm:
         last = trees.as_float32(decoded.aggregate.weights.params)
         return decoded._replace(state=Recalled(decoded.state, last))
 
-    aggregator = inner._replace(name="agreement", init=init, encode=encode, decode=decode)
+    aggregator = inner._replace(
+        name="agreement", init=init, encode=encode, decode=decode, recipe=None
+    )
     return algorithm._replace(aggregator=aggregator)
 
 

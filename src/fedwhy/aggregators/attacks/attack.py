@@ -20,6 +20,7 @@ from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Stack, n
 from fedwhy.aggregators.robust.rule import cleared, keep, mean_of
 from fedwhy.errors import ParameterError, whole_number
 from fedwhy.federated import trees
+from fedwhy.recipe import recorded
 
 PyTree = Any
 
@@ -68,6 +69,7 @@ class AttackedState(NamedTuple):
     attack: PyTree
 
 
+@recorded
 def attacked(
     aggregator: Aggregator, attack: Alone | Omniscient, *, clients: Sequence[int]
 ) -> Aggregator:

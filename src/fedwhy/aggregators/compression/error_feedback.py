@@ -22,6 +22,7 @@ from fedwhy.aggregators.compressor import Arrays, Compressor
 from fedwhy.aggregators.link import Changed, Link
 from fedwhy.errors import ParameterError
 from fedwhy.federated import trees
+from fedwhy.recipe import recorded
 
 PyTree = Any
 
@@ -40,6 +41,7 @@ class Reported(NamedTuple):
     residual: jax.Array
 
 
+@recorded
 def error_feedback(link: Link) -> Link:
     """`link`, such as `top_k()`, whose clients send later what it leaves out now.
 

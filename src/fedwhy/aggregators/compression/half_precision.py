@@ -13,8 +13,10 @@ from fedwhy.aggregators.compression.compressing import compressing
 from fedwhy.aggregators.compressor import Arrays, Compressor
 from fedwhy.aggregators.link import Link
 from fedwhy.parameters import checked
+from fedwhy.recipe import recorded
 
 
+@recorded
 @checked
 def half_precision(format: Literal["bfloat16", "float16"] = "bfloat16") -> Link:
     """Sends numbers as `format`, rounded to the nearest; too large ones become its largest."""

@@ -23,11 +23,13 @@ from fedwhy.aggregators.compression.compressing import compressing
 from fedwhy.aggregators.compressor import Arrays, Compressor
 from fedwhy.aggregators.link import Link
 from fedwhy.parameters import Count, checked
+from fedwhy.recipe import recorded
 
 # An array as it is sent: itself, or (P, Q).
 Factors = tuple[jax.Array, ...]
 
 
+@recorded
 @checked
 def power_sgd(rank: Count = 2) -> Link:
     """Sends two matrices of `rank` columns for each array that they make smaller, others whole.

@@ -22,6 +22,7 @@ from fedwhy.aggregators.compression.elias import sparse_length
 from fedwhy.aggregators.compressor import Arrays, Compressor
 from fedwhy.aggregators.link import Link
 from fedwhy.parameters import Count, Range, checked
+from fedwhy.recipe import recorded
 
 Levels = Annotated[int, Range(at_least=1, at_most=2**15, whole=True)]
 
@@ -33,6 +34,7 @@ class Levelled(NamedTuple):
     norms: jax.Array
 
 
+@recorded
 @checked
 def qsgd(levels: Levels = 16, *, bucket: Count = 512) -> Link:
     """Sends whole multiples of `norm / levels`; the length depends on the data, and is measured.

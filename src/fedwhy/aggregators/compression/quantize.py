@@ -21,6 +21,7 @@ from fedwhy.aggregators.compression.compressing import compressing
 from fedwhy.aggregators.compressor import Arrays, Compressor
 from fedwhy.aggregators.link import Link
 from fedwhy.parameters import Range, checked
+from fedwhy.recipe import recorded
 
 Bits = Annotated[int, Range(at_least=1, at_most=16, whole=True)]
 
@@ -33,6 +34,7 @@ class Quantized(NamedTuple):
     step: jax.Array
 
 
+@recorded
 @checked
 def quantize(bits: Bits = 8, *, stochastic: bool = True) -> Link:
     """Sends `bits` for each number, from 1 to 16, and 8 bytes for each array.

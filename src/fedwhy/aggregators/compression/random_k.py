@@ -20,6 +20,7 @@ from fedwhy.aggregators.compression.top_k import count
 from fedwhy.aggregators.compressor import Arrays, Compressor
 from fedwhy.aggregators.link import Link
 from fedwhy.parameters import PositiveFraction, checked
+from fedwhy.recipe import recorded
 
 
 class Sampled(NamedTuple):
@@ -29,6 +30,7 @@ class Sampled(NamedTuple):
     values: jax.Array
 
 
+@recorded
 @checked
 def random_k(share: PositiveFraction = 0.01) -> Link:
     """Sends a random `share` of all numbers, one at least, and 4 bytes that say which.

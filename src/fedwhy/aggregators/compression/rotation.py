@@ -24,6 +24,7 @@ from fedwhy.aggregators.compressor import Arrays, Compressor
 from fedwhy.aggregators.link import Link
 from fedwhy.errors import ParameterError
 from fedwhy.parameters import checked
+from fedwhy.recipe import recorded
 
 PyTree = Any
 
@@ -73,6 +74,7 @@ ROTATIONS = {
 }
 
 
+@recorded
 @checked
 def rotated(link: Link, *, by: Literal["hadamard", "fourier"] = "hadamard") -> Link:
     """`link`, such as `quantize(4)`, on the whole update as one vector, at random rotated.

@@ -19,6 +19,7 @@ from fedwhy.aggregators.compression.bits import pack_bits, unpack_bits
 from fedwhy.aggregators.compression.compressing import compressing
 from fedwhy.aggregators.compressor import Arrays, Compressor
 from fedwhy.aggregators.link import Link
+from fedwhy.recipe import recorded
 
 
 class Signs(NamedTuple):
@@ -28,6 +29,7 @@ class Signs(NamedTuple):
     sizes: jax.Array
 
 
+@recorded
 def sign() -> Link:
     """Sends a bit for each number, whether it is below 0, and 4 bytes for each array.
 

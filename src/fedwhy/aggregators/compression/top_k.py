@@ -20,6 +20,7 @@ from fedwhy.aggregators.compression.compressing import compressing
 from fedwhy.aggregators.compressor import Arrays, Compressor
 from fedwhy.aggregators.link import Link
 from fedwhy.parameters import PositiveFraction, checked
+from fedwhy.recipe import recorded
 
 
 class Sparse(NamedTuple):
@@ -29,6 +30,7 @@ class Sparse(NamedTuple):
     values: jax.Array
 
 
+@recorded
 @checked
 def top_k(share: PositiveFraction = 0.01) -> Link:
     """Sends the `share` of all numbers (one at least) whose absolute values are largest.

@@ -17,10 +17,12 @@ from fedwhy.aggregators.privacy.noise import normal
 from fedwhy.federated import trees
 from fedwhy.parameters import OpenFraction, Positive, checked
 from fedwhy.privacy import Accountant, Release
+from fedwhy.recipe import recorded
 
 PyTree = Any
 
 
+@recorded
 @checked
 def noise(std: Positive = 1e-3) -> Link:
     """Adds Gaussian noise of the standard deviation `std` to the aggregate.
@@ -36,6 +38,7 @@ def noise(std: Positive = 1e-3) -> Link:
     return Link("noise", decode=decode, traits=Traits(noisy=True))
 
 
+@recorded
 @checked
 def local_noise(
     *,

@@ -23,6 +23,7 @@ from fedwhy.errors import ParameterError, number
 from fedwhy.federated import trees
 from fedwhy.parameters import Count, OpenFraction, Positive, checked
 from fedwhy.privacy import Accountant, Release
+from fedwhy.recipe import recorded
 
 PyTree = Any
 
@@ -42,6 +43,7 @@ class Sum(NamedTuple):
     clients: jax.Array
 
 
+@recorded
 @checked
 def private_mean(
     *,

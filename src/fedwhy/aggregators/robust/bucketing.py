@@ -17,8 +17,10 @@ import jax.numpy as jnp
 from fedwhy.aggregators.aggregator import Aggregator, Decoded, Stack
 from fedwhy.aggregators.robust.rule import check_stacks, cleared, mean_of
 from fedwhy.parameters import Count, checked
+from fedwhy.recipe import recorded
 
 
+@recorded
 @checked
 def bucketing(size: Count, rule: Aggregator) -> Aggregator:
     """`rule`, such as `krum()`, on the means of random buckets of `size` updates.

@@ -14,8 +14,10 @@ from fedwhy.aggregators.aggregator import Aggregator, Decoded, Stack
 from fedwhy.aggregators.robust.distances import neighbours
 from fedwhy.aggregators.robust.rule import check_stacks, cleared, mean_of
 from fedwhy.parameters import CountOrZero, checked
+from fedwhy.recipe import recorded
 
 
+@recorded
 @checked
 def nearest_neighbour_mixing(rule: Aggregator, *, byzantine: CountOrZero = 1) -> Aggregator:
     """`rule`, such as `median()`, on the mean of each update's `n - byzantine` nearest ones.

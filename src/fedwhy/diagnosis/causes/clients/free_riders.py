@@ -1,0 +1,112 @@
+"""FW605: some clients send nothing of their own."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from fedwhy.data import FederatedDataset
+from fedwhy.data.arrays import take
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.causes.clients.outliers import consistently, rows_of, with_others
+from fedwhy.diagnosis.causes.clients.sign_flipping import AGAINST
+from fedwhy.diagnosis.client_edits import named, without_clients
+from fedwhy.diagnosis.client_updates import Updates
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.finding import Suspicion
+
+# A norm that is nothing, against the median; how equal two updates are that one was copied.
+ZERO, EQUAL = 1e-6, 1e-5
+# Cosines with what was trained: of what has nothing to do with it, and of what is sent as it is.
+UNRELATED, FAITHFUL = 0.3, 0.9
+
+
+class Kinds(NamedTuple):
+    """Which clients send zero, another client's update, or what they have not trained, bool."""
+
+    zero: np.ndarray
+    copied: np.ndarray
+    unrelated: np.ndarray
+
+    @property
+    def any(self) -> np.ndarray:
+        """Who does one of these."""
+        return self.zero | self.copied | self.unrelated
+
+
+def suspect(evidence: Evidence) -> Suspicion | None:
+    """Zero updates, copies of others', and updates that are not what the client has trained."""
+    clients = evidence.setup.clients
+    found = consistently(evidence, lambda updates: kinds(updates, clients).any)
+    if not found or evidence.updates is None:
+        return None
+    each = [(updates, kinds(updates, clients)) for updates in evidence.updates]
+    what = {
+        name: next(
+            sentence
+            for sentence, field in (
+                ("the update zero", "zero"),
+                ("another client's update", "copied"),
+                ("an update that has nothing to do with what it trained", "unrelated"),
+            )
+            if any(
+                getattr(kind, field)[rows_of(updates, [(at, name)])].any() for updates, kind in each
+            )
+        )
+        for at, name in found
+    }
+    names = list(what)
+    told = "; ".join(
+        f"{named([n for n in names if what[n] == kind])} sends {kind}"
+        if sum(what[n] == kind for n in names) == 1
+        else f"{named([n for n in names if what[n] == kind])} each send {kind}"
+        for kind in dict.fromkeys(what.values())
+    )
+    sure = all(kind == "the update zero" for kind in what.values())
+    return Suspicion(
+        f"{told[0].upper()}{told[1:]}, which counts like what the others send",
+        0.9 if sure else 0.75,
+        {"clients": names, "sends": what},
+        without_clients([position for position, _ in found], evidence.setup),
+    )
+
+
+def kinds(updates: Updates, clients: FederatedDataset) -> Kinds:
+    """What each client sends; nothing is said of refused messages."""
+    taken = np.array([not reason for reason in updates.refused])
+    median = np.median(updates.norm[taken]) if taken.any() else 0.0
+    zero = taken & (updates.norm <= ZERO * median) & (median > 0)
+    there = taken & ~zero
+    as_trained = np.median(updates.fidelity[there]) > FAITHFUL if there.any() else False
+    turned = with_others(updates) < AGAINST
+    unrelated = there & as_trained & (np.abs(updates.fidelity) < UNRELATED) & ~turned
+    return Kinds(zero, there & copied(updates, clients) & ~turned, unrelated)
+
+
+def copied(updates: Updates, clients: FederatedDataset) -> np.ndarray:
+    """Who sends what another client sends, though their examples differ; bool `[clients]`.
+
+    Of two, it is the one that has trained something else.
+    """
+    found = np.zeros(len(updates.norm), bool)
+    pairs = np.argwhere(np.triu(updates.cosine > 1 - EQUAL, 1))
+    for one, other in pairs:
+        longer, shorter = sorted((updates.norm[one], updates.norm[other]), reverse=True)
+        if longer - shorter > EQUAL * longer or same_examples(
+            clients, updates.position[one], updates.position[other]
+        ):
+            continue
+        own = [at for at in (one, other) if updates.fidelity[at] > 1 - EQUAL]
+        found[[at for at in (one, other) if at not in own or len(own) == 2]] = True
+    return found
+
+
+def same_examples(clients: FederatedDataset, one: int, other: int) -> bool:
+    """Whether two clients hold the same examples in the same order."""
+    held = [
+        take((clients.x, clients.y), slice(*clients.offsets[at : at + 2])) for at in (one, other)
+    ]
+    return all(map(np.array_equal, *map(jax.tree.leaves, held)))
+
+
+CAUSE = Cause("FW605", "Some clients send nothing of their own", suspect)

@@ -1,0 +1,56 @@
+"""FW601: some clients send numbers that are not finite."""
+
+from collections import Counter
+
+from fedwhy.aggregators import REASONS
+from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.causes.clients.outliers import MOST
+from fedwhy.diagnosis.client_edits import named, without_clients
+from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.finding import Suspicion
+
+
+def suspect(evidence: Evidence) -> Suspicion | None:
+    """Clients whose messages were refused for it, in rounds in which most others' were not.
+
+    Where most are refused, the model diverges, and no client is at fault.
+    """
+    times, rounds = refusals(evidence)
+    if not times:
+        return None
+    clients = evidence.setup.clients
+    position = {str(id): at for at, id in enumerate(clients.ids.tolist())}
+    positions = [position[name] for name in times]
+    why = (
+        f"{sum(times.values())} updates that are not finite came from {named(list(times))} in "
+        f"{rounds} rounds; they were refused, so nothing of these clients' examples is learned"
+    )
+    return Suspicion(
+        why,
+        0.95,
+        {"clients": list(times), "refused": dict(times), "rounds": rounds},
+        without_clients(positions, evidence.setup),
+    )
+
+
+def refusals(evidence: Evidence) -> tuple[Counter[str], int]:
+    """How often each client was refused for it, and in how many rounds anybody was."""
+    rounds = [
+        (record["refused_clients"], record.get("clients", 0) + record.get("refused", 0))
+        for record in evidence.history or ()
+        if "refused_clients" in record
+    ]
+    for updates in evidence.updates or ():
+        pairs = zip(updates.ids, updates.refused, strict=True)
+        rounds.append(({id: reason for id, reason in pairs if reason}, len(updates.ids)))
+    times: Counter[str] = Counter()
+    counted = 0
+    for reasons, cohort in rounds:
+        at_fault = [id for id, reason in reasons.items() if reason == REASONS[1]]
+        if 0 < len(at_fault) < MOST * cohort:
+            times.update(at_fault)
+            counted += 1
+    return times, counted
+
+
+CAUSE = Cause("FW601", "Some clients send numbers that are not finite", suspect)

@@ -1,0 +1,70 @@
+"""`without_clients`: a run in which some clients are never drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fedwhy.diagnosis.finding import Edit
+from fedwhy.diagnosis.setup import Setup
+from fedwhy.engine import Cohort
+from fedwhy.errors import ParameterError
+from fedwhy.simulation.samplers import Asynchronous, Population, Sampler, Uniform
+
+# So many clients are named, and the others counted.
+NAMED = 8
+
+
+@dataclass(frozen=True)
+class LeavingOut:
+    """`sampler`, which never draws the clients at the positions `left_out`.
+
+    The others keep their positions, and so their random numbers: nothing else is changed. Where
+    fewer than the cohort are left, it is smaller.
+    """
+
+    sampler: Sampler
+    left_out: tuple[int, ...]
+
+    @property
+    def waits(self) -> bool:
+        """Whether `sampler` waits."""
+        return self.sampler.waits
+
+    def draw(self, population: Population, size: int, seed: int, round: int) -> Cohort:
+        """What `sampler` draws from the others."""
+        there = population.positions[~np.isin(population.positions, self.left_out)]
+        if not len(there):
+            return Cohort.of(there)
+        return self.sampler.draw(population._replace(positions=there), size, seed, round)
+
+
+def without_clients(positions: Sequence[int], setup: Setup) -> Edit:
+    """The clients of `setup` at these positions never take part.
+
+    `apply` raises `ParameterError` for asynchronous runs, in which all clients report.
+    """
+    left_out = tuple(sorted(map(int, positions)))
+    ids = setup.clients.ids[list(left_out)].tolist()
+
+    def apply(setup: Setup) -> Setup:
+        if isinstance(setup.sampler, Asynchronous):
+            raise ParameterError("sampler", "Asynchronous() draws from all clients")
+        return setup.changed(sampler=LeavingOut(setup.sampler or Uniform(), left_out))
+
+    return Edit(
+        f"{named(ids)} left out",
+        apply,
+        code=f"clients = clients.select(~np.isin(clients.ids, {ids!r}))",
+    )
+
+
+def named(ids: Sequence[object]) -> str:
+    """The clients in words: "client 3", "clients 3, 5 and 7", "client-3 and client-5"."""
+    told = [str(id) for id in ids[:NAMED]]
+    word = "" if told[0].startswith("client") else "client " if len(ids) == 1 else "clients "
+    if len(ids) > NAMED:
+        told.append(f"{len(ids) - NAMED} more")
+    return word + " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))

@@ -1,0 +1,120 @@
+"""`observing`: an aggregator that makes nothing of the messages but a record of each.
+
+Links and attacks stay in effect: what stands at the end of a chain is exchanged, and with it what
+attacks wrap, so that the record holds what the rule would have seen.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from fedwhy.aggregators import Aggregator, Decoded, Message, Stack, Traits, attacked, chain, mean
+from fedwhy.aggregators.chain import linked, taken_apart
+from fedwhy.aggregators.link import passed_on
+from fedwhy.aggregators.weighting import Weighting, examples, uniform, weighting_of
+from fedwhy.federated import trees
+
+PyTree = Any
+
+
+class Seen(NamedTuple):
+    """The messages of a round, `[slots, ...]`.
+
+    `trained` are the updates as the clients' work made them, `sent` as the rule would see them;
+    `weight` float32 is what each counts in a mean; `there` bool, where there is a message that was
+    taken; `position` int32 is the client's place in the population.
+    """
+
+    trained: PyTree
+    sent: PyTree
+    weight: jax.Array
+    there: jax.Array
+    position: jax.Array
+
+
+class Observation(NamedTuple):
+    """What the observed aggregator keeps at the server, and the last round's messages."""
+
+    aggregator: PyTree
+    seen: Seen
+
+
+class Observed(NamedTuple):
+    """A message of a client, as it was made and as the observed aggregator encodes it."""
+
+    trained: PyTree
+    weight: jax.Array
+    encoded: PyTree
+
+
+def observing(aggregator: Aggregator, slots: int) -> Aggregator:
+    """An aggregator of the aggregate 0, whose state holds the messages of the last round.
+
+    A round has room for so many `slots`. The state of `aggregator` is read and stays as it is.
+    """
+    inner, weigh = watched(aggregator), weighting_in(aggregator)
+
+    def init(update: PyTree) -> Observation:
+        return observation(aggregator.init(update), update, slots)
+
+    def encode(message: Message, kept: PyTree, state: Observation, key: jax.Array):
+        encoded, kept = inner.encode(message, kept, state.aggregator, key)
+        weight = weigh(message) * jnp.float32(message.trust)
+        return Observed(message.update, weight, encoded), kept
+
+    def decode(stack: Stack, state: Observation, key: jax.Array) -> Decoded:
+        trained, weight, encoded = stack.encoded
+        total = inner.decode(stack._replace(encoded=encoded), state.aggregator, key).aggregate
+        # A sketch is no update, and linear in it: it says nothing that `trained` does not.
+        alike = jax.tree.structure(total.encoded) == jax.tree.structure(trained)
+        sent = trees.cast(total.encoded, trained) if alike else trained
+        seen = Seen(trained, sent, weight, total.sent, stack.position)
+        return Decoded(jnp.zeros(()), Observation(state.aggregator, seen))
+
+    return Aggregator("observing", encode, decode, init, inner.enrol, True, inner.refusal, least=0)
+
+
+def observation(state: PyTree, update: PyTree, slots: int) -> Observation:
+    """The state of an observed aggregator that has `state`, before there is a message."""
+    rows = trees.zeros(update, slots)
+    none = Seen(rows, rows, *(jnp.zeros(slots, kind) for kind in (jnp.float32, bool, jnp.int32)))
+    return Observation(state, none)
+
+
+def watched(aggregator: Aggregator) -> Aggregator:
+    """`aggregator` with the same state, whose aggregate is the `Stack` of what its rule sees."""
+    recipe = aggregator.recipe
+    if recipe is not None and recipe.function is chain:
+        refusal, links, rule = taken_apart(recipe.arguments["pieces"])
+        return linked(refusal, [link._replace(decode=passed_on) for link in links], watched(rule))
+    if recipe is not None and recipe.function is attacked:
+        return recipe.again(aggregator=watched(recipe.arguments["aggregator"]))
+
+    def encode(message: Message, kept: PyTree, state: PyTree, key: jax.Array):
+        return message.update, kept
+
+    def decode(stack: Stack, state: PyTree, key: jax.Array) -> Decoded:
+        return Decoded(stack, state)
+
+    return Aggregator(
+        aggregator.name,
+        encode,
+        decode,
+        aggregator.init,
+        aggregator.enrol,
+        stacks=True,
+        refusal=aggregator.refusal,
+        traits=Traits(),
+    )
+
+
+def weighting_in(aggregator: Aggregator) -> Weighting:
+    """What a message counts: by the rule's weighting, alike where it sees or hides each."""
+    rule, recipe = aggregator, aggregator.recipe
+    while recipe is not None and recipe.function in (chain, attacked):
+        *_, rule = recipe.arguments.get("pieces") or (recipe.arguments["aggregator"],)
+        recipe = rule.recipe
+    if recipe is not None and recipe.function is mean:
+        return weighting_of(recipe.settled["weighting"])
+    return uniform if rule.stacks or rule.privacy else examples

@@ -1,0 +1,130 @@
+"""Faulty and hostile clients are named, and healthy skewed ones are not."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from examined import HOSTILE, evidence_of, of_hostile, setup_of
+
+import fedwhy as fw
+from fedwhy import aggregators as ag
+from fedwhy.aggregators.attacks import Alone
+from fedwhy.diagnosis import Evidence
+from fedwhy.diagnosis.causes.clients import CAUSES
+from fedwhy.diagnosis.client_edits import LeavingOut, named
+from fedwhy.diagnosis.client_updates import Examination, beginning
+
+BY_CODE = {cause.code: cause for cause in CAUSES}
+DIRICHLET = fw.Dirichlet(alpha=1.0)
+BROKEN = Alone(
+    "broken",
+    lambda message, last, key: message._replace(
+        update=jax.tree.map(lambda leaf: leaf * jnp.nan, message.update)
+    ),
+)
+
+
+def attacked(attack):
+    return ag.attacked(ag.mean(), attack, clients=[3, 7])
+
+
+def suspicions(evidence):
+    found = {code: cause.suspect(evidence) for code, cause in BY_CODE.items()}
+    return {code: suspicion for code, suspicion in found.items() if suspicion is not None}
+
+
+@pytest.mark.parametrize(
+    ("code", "attack"),
+    [
+        ("FW603", ag.attacks.sign_flip()),
+        ("FW603", ag.attacks.inner_product_manipulation(2.0)),
+        ("FW604", ag.attacks.scale(10.0)),
+        ("FW605", ag.attacks.free_rider()),
+        ("FW605", ag.attacks.gaussian(0.01)),
+    ],
+    ids=["sign", "product", "scale", "zero", "noise"],
+)
+def test_hostile_clients_are_named_and_left_out(code, attack):
+    evidence = evidence_of(DIRICHLET, aggregator=attacked(attack))
+    found = suspicions(evidence)
+    assert code in found
+    assert tuple(found[code].evidence["clients"]) == HOSTILE
+    repaired = found[code].probe.apply(evidence.setup)
+    updates = Examination(evidence.setup)(beginning(evidence.setup), 1)
+    drawn = repaired.sampler.draw
+    assert isinstance(repaired.sampler, LeavingOut)
+    assert repaired.train(1, 0).history[1]["clients"] == 8
+    assert len(updates.ids) == 10 and callable(drawn)
+
+
+def test_updates_that_are_not_finite_are_named_by_refusals():
+    setup = setup_of(DIRICHLET, aggregator=attacked(BROKEN))
+    run = setup.train(2, 0, evaluate_every=2)
+    records = [
+        {**record, "refused_clients": dict.fromkeys(HOSTILE, ag.REASONS[1]), "refused": 2}
+        for record in run.history[1:]
+    ]
+    suspicion = BY_CODE["FW601"].suspect(Evidence(setup, records))
+    assert suspicion is not None and tuple(suspicion.evidence["clients"]) == HOSTILE
+    assert "4 updates" in suspicion.why
+
+
+def test_nobody_is_at_fault_where_most_are_refused():
+    everyone = dict.fromkeys((f"client-{number:03}" for number in range(10)), ag.REASONS[1])
+    record = {"refused_clients": everyone, "refused": 10, "clients": 0}
+    assert BY_CODE["FW601"].suspect(Evidence(setup_of(DIRICHLET), [record])) is None
+
+
+@pytest.mark.parametrize("model", ["softmax", "mlp"])
+def test_flipped_labels_are_found_at_the_trained_model(model):
+    def flip(clients):
+        return fw.shifts.LabelFlip([3, 7]).apply(clients, 0)
+
+    suspicion = BY_CODE["FW602"].suspect(evidence_of(fw.IID(), model, change=flip))
+    assert suspicion is not None and suspicion.standing
+    assert tuple(suspicion.evidence["clients"]) == HOSTILE
+    pairs = {(flip["label"], flip["seen"]) for flip in suspicion.evidence["flips"]}
+    assert all(label + seen == 9 for label, seen in pairs)
+
+
+def test_labels_at_random_are_no_flips():
+    rng = np.random.default_rng(0)
+    random = of_hostile(lambda x, y: (x, rng.integers(0, 10, len(y))))
+    assert BY_CODE["FW602"].suspect(evidence_of(fw.IID(), change=random)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x, y: (1 - x, y),
+        lambda x, y: (255 * x, y),
+        lambda x, y: ((x - x.mean()) / x.std(), y),
+    ],
+    ids=["inverted", "bytes", "standardised"],
+)
+@pytest.mark.parametrize("partition", [DIRICHLET, fw.LabelsPerClient(2)])
+def test_inputs_prepared_in_another_way_are_named(change, partition):
+    setup = setup_of(partition, change=of_hostile(change))
+    suspicion = BY_CODE["FW606"].suspect(Evidence(setup))
+    assert suspicion is not None and tuple(suspicion.evidence["clients"]) == HOSTILE
+
+
+@pytest.mark.parametrize(
+    ("partition", "model"),
+    [
+        (fw.IID(), "mlp"),
+        (DIRICHLET, "softmax"),
+        (fw.LabelsPerClient(1), "softmax"),
+        (fw.LabelsPerClient(2), "mlp"),
+        (fw.LognormalQuantity(sigma=1.5), "softmax"),
+    ],
+)
+def test_healthy_clients_are_not_accused(partition, model):
+    assert suspicions(evidence_of(partition, model)) == {}
+
+
+def test_clients_are_named_in_words():
+    assert named([3]) == "client 3"
+    assert named([3, 5, 7]) == "clients 3, 5 and 7"
+    assert named(["client-3"]) == "client-3"
+    assert named(list(range(12))).endswith("7 and 4 more")
