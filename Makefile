@@ -30,7 +30,8 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py
 
 zoo: $(VENV)/.installed-dev
-	cd benchmarks && ../$(BIN)/python -m fault_zoo.run && ../$(BIN)/python -m fault_zoo.score
+	PYTHONPATH=benchmarks $(BIN)/python -m fault_zoo.run
+	PYTHONPATH=benchmarks $(BIN)/python -m fault_zoo.score
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .ruff_cache .hypothesis

@@ -1,1 +1,1 @@
-"""The fault zoo: every cause of the catalogue planted in healthy runs, to judge the diagnosis by."""
+"""The fault zoo: causes of trouble planted in healthy runs, to judge the diagnosis by."""

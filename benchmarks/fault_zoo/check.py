@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fault_zoo.plan import Instance, pairs, single
-
 from fedwhy.diagnosis.runs import outcome
 from fedwhy.errors import FedwhyError
 

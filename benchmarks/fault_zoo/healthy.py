@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import optax
-from fault_zoo import datasets, networks
-from fault_zoo.datasets import Parts
 
 import fedwhy as fw
+from fault_zoo import datasets, networks
+from fault_zoo.datasets import Parts
 from fedwhy import LocalSGD
 from fedwhy.aggregators import (
     AdaptiveClip,

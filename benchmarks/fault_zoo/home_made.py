@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import fedwhy as fw
-from fedwhy.aggregators import Aggregator, Decoded, Stack, stacked
+from fedwhy.aggregators import Aggregator, Stack, stacked
 from fedwhy.aggregators.robust.rule import cleared
 from fedwhy.algorithms import Algorithm
 from fedwhy.engine import Cohort

@@ -101,7 +101,9 @@ def copied(layer: Any, **changes: Any) -> Any:
 
 def hidden(layers: Layers) -> list[int]:
     """Places of the layers that have kernels, but for the last one."""
-    return [place for place, layer in enumerate(layers[:-1]) if hasattr(layer, "kernel_initializer")]
+    return [
+        place for place, layer in enumerate(layers[:-1]) if hasattr(layer, "kernel_initializer")
+    ]
 
 
 def with_hidden(layers: Layers, **changes: Any) -> Layers:

@@ -17,7 +17,6 @@ from fault_zoo.fault import Fault
 from fault_zoo.faults import FAULTS
 from fault_zoo.healthy import HEALTHY
 from fault_zoo.pairs import PAIRS, PLACES
-
 from fedwhy.diagnosis import Setup
 
 HALVES = ("tuning", "held-out")

@@ -1,6 +1,6 @@
 """Makes RESULTS.md and confusion.svg of what the diagnosis said of the zoo.
 
-    python -m fault_zoo.score [results.jsonl]
+python -m fault_zoo.score [results.jsonl]
 """
 
 from __future__ import annotations
@@ -82,6 +82,11 @@ def table(singles: Sequence[Judged], effects: check.Effects) -> str:
     return "\n".join([HEAD, line("**all**", singles, effects), *lines])
 
 
+def severities(row: Row) -> set[str]:
+    """How bad the findings are."""
+    return {finding["severity"] for finding in row.get("findings", ())}
+
+
 def alarms(calm: Sequence[Judged]) -> str:
     """What the diagnosis says of healthy runs."""
     found: Counter[tuple[str, str]] = Counter()
@@ -90,7 +95,7 @@ def alarms(calm: Sequence[Judged]) -> str:
         found.update((severity, code) for code, severity in severest.items())
     lines = [f"Of {len(calm)} healthy runs:"]
     for severity in ("error", "warning", "note"):
-        with_it = sum(any(f["severity"] == severity for f in r.get("findings", ())) for _, r in calm)
+        with_it = sum(severity in severities(row) for _, row in calm)
         codes = [f"{code} ({n})" for (s, code), n in found.most_common() if s == severity]
         lines.append(f"- {severity}: {with_it} runs. {', '.join(codes)}")
     return "\n".join(lines)

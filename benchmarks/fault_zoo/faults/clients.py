@@ -5,10 +5,10 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-from fault_zoo.fault import fault
-from fault_zoo.patches import owned_by, sending, some_clients, times
 
 import fedwhy as fw
+from fault_zoo.fault import fault
+from fault_zoo.patches import owned_by, sending, some_clients, times
 from fedwhy.diagnosis import Setup
 
 PLACES = ("digits-softmax-mild", "digits-mlp-iid", "mnist-mlp-mild")

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
+
+import fedwhy as fw
 from fault_zoo.fault import fault
 from fault_zoo.patches import (
     owned_by,
@@ -12,12 +14,11 @@ from fault_zoo.patches import (
     with_clients,
     with_inputs,
 )
-
-import fedwhy as fw
 from fedwhy.diagnosis import Setup
 
 SKEWED = ("digits-softmax-strong", "digits-mlp-strong", "mnist-mlp-strong")
 EVEN = ("digits-softmax-iid", "digits-mlp-iid", "mnist-mlp-iid")
+UNEQUAL = ("digits-softmax-quantity", "digits-mlp-quantity", "digits-softmax-lognormal")
 MIXED = ("digits-softmax-mild", "digits-mlp-iid", "mnist-mlp-mild")
 
 
@@ -127,7 +128,7 @@ def tiny_clients(setup: Setup, strength: float) -> Setup:
     return setup.changed(clients=setup.clients.take(int(strength)))
 
 
-@fault("FW114", where=("digits-softmax-quantity", "digits-mlp-quantity", "digits-softmax-lognormal"))
+@fault("FW114", where=UNEQUAL)
 def dropped_examples(setup: Setup, strength: float) -> Setup:
     """Only full batches count, and all clients but the largest are smaller than one."""
     largest = np.sort(setup.clients.sizes)[-1]

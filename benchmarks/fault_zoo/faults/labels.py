@@ -1,10 +1,10 @@
 """Faults of labels (FW109 to FW112)."""
 
 import numpy as np
-from fault_zoo.fault import fault
-from fault_zoo.patches import random, with_labels, with_last, with_layers
 
 import fedwhy as fw
+from fault_zoo.fault import fault
+from fault_zoo.patches import random, with_labels, with_last, with_layers
 from fedwhy.diagnosis import Setup
 
 PLACES = ("digits-softmax-mild", "digits-mlp-iid", "mnist-mlp-mild", "digits-cnn-iid")

@@ -10,7 +10,6 @@ from fault_zoo.patches import (
     with_last,
     with_layers,
 )
-
 from fedwhy.diagnosis import Setup
 
 import keras  # isort: skip  # after fedwhy, which has it run on JAX
@@ -69,7 +68,7 @@ def averaged_statistics(setup: Setup, strength: float) -> Setup:
     return with_layers(setup, lambda layers: behind_hidden(layers, lambda: make(momentum=0.5)))
 
 
-@fault("FW207", where=("heart-mlp", "heart-softmax"), strengths=(512, 2048), shows=False)
+@fault("FW207", where=("heart-mlp", "heart-softmax"), strengths=(128, 512), shows=False)
 def too_much_capacity(setup: Setup, strength: float) -> Setup:
     """Two wide hidden layers for a few hundred patients, trained until they know each of them."""
     make = keras.layers.Dense
@@ -78,7 +77,7 @@ def too_much_capacity(setup: Setup, strength: float) -> Setup:
         wide = [make(int(strength), activation="relu") for _ in range(2)]
         return [*layers[:-1], *wide, layers[-1]]
 
-    return with_layers(setup, edit).with_local(epochs=20)
+    return with_layers(setup, edit).with_local(epochs=10)
 
 
 @fault("FW208", where=(*DEEP, "dropout"), strengths=(1, 2))
@@ -175,7 +174,9 @@ def over_regularised(setup: Setup, strength: float) -> Setup:
     penalty = keras.regularizers.L2(strength)
 
     def edit(layers: Layers) -> Layers:
-        return with_last(with_hidden(layers, kernel_regularizer=penalty), kernel_regularizer=penalty)
+        return with_last(
+            with_hidden(layers, kernel_regularizer=penalty), kernel_regularizer=penalty
+        )
 
     return with_layers(setup, edit)
 

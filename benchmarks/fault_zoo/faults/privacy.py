@@ -1,7 +1,6 @@
 """Faults of privacy and compression (FW7xx)."""
 
 from fault_zoo.fault import fault
-
 from fedwhy.aggregators import (
     Aggregator,
     chain,

@@ -2,11 +2,11 @@
 
 import numpy as np
 import optax
+
+import fedwhy as fw
 from fault_zoo import home_made
 from fault_zoo.fault import fault
 from fault_zoo.patches import owned_by, random, regrouped, some_clients, with_clients, with_labels
-
-import fedwhy as fw
 from fedwhy.diagnosis import Setup
 
 PLACES = ("digits-mlp-iid", "digits-mlp-mild", "mnist-mlp-mild")
@@ -78,9 +78,7 @@ def same_clients(setup: Setup, strength: float) -> Setup:
 @fault("FW409", where=(*PLACES, "digits-mlp-two"), strengths=(3, 8))
 def stale_updates(setup: Setup, strength: float) -> Setup:
     """Clients begin with a model that is some rounds old."""
-    made = fw.fedbuff(
-        setup.model, setup.local, max_staleness=int(strength), weighting="examples"
-    )
+    made = fw.fedbuff(setup.model, setup.local, max_staleness=int(strength), weighting="examples")
     return setup.changed(algorithm=made, sampler=home_made.Slow(int(strength)))
 
 

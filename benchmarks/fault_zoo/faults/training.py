@@ -2,10 +2,10 @@
 
 import jax.numpy as jnp
 import optax
+
 from fault_zoo.fault import fault
 from fault_zoo.faults.data import in_order_of_labels
 from fault_zoo.patches import scaled_steps
-
 from fedwhy.diagnosis import Setup
 
 PLACES = ("digits-mlp-iid", "digits-mlp-mild", "mnist-mlp-mild")
