@@ -3,12 +3,13 @@
 #   make test    the tests
 # and on a quiet machine, for some hours:
 #   make bench   the benchmarks against every peer
+#   make zoo     the diagnosis, judged by faults that are planted in healthy runs
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format bench clean
+.PHONY: run test check format bench zoo clean
 
 run: $(VENV)/.installed
 	$(BIN)/fedwhy run
@@ -27,6 +28,10 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py
+
+zoo: $(VENV)/.installed-dev
+	PYTHONPATH=benchmarks $(BIN)/python -m fault_zoo.run
+	PYTHONPATH=benchmarks $(BIN)/python -m fault_zoo.score
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .ruff_cache .hypothesis

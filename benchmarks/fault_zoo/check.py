@@ -1,0 +1,109 @@
+"""Whether each fault really hurts: trains healthy and faulty runs alike, and keeps both scores.
+
+    python -m fault_zoo.check --minutes 20
+
+It goes on where it stopped: first one instance of every fault, then the second ones, and so on. The
+scores are in `effects.json`. An instance that costs less than 5 points, of a fault that must show
+in the accuracy, does not count: `run` leaves it out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from fault_zoo.plan import Instance, pairs, single
+from fedwhy.diagnosis.runs import outcome
+from fedwhy.errors import FedwhyError
+
+EFFECTS = Path(__file__).parent / "effects.json"
+ROUNDS = 20
+LEAST = 0.05
+
+Effects = dict[str, float]
+
+
+def known() -> Effects:
+    """Scores by the ids of instances, of those that have been trained."""
+    return json.loads(EFFECTS.read_text()) if EFFECTS.exists() else {}
+
+
+def baseline(instance: Instance) -> Instance:
+    """The same run without a fault."""
+    return instance._replace(faults=())
+
+
+def alone(instance: Instance) -> Iterator[Instance]:
+    """The same run with each of its faults alone."""
+    for fault in instance.faults:
+        yield instance._replace(faults=(fault,))
+
+
+def loss(instance: Instance, effects: Effects) -> float | None:
+    """What the faults cost, in points from 0 to 1; None where it is not known."""
+    scores = effects.get(baseline(instance).id), effects.get(instance.id)
+    return None if None in scores else scores[0] - scores[1]
+
+
+def counts(instance: Instance, effects: Effects) -> bool:
+    """Whether each fault of it costs enough, is not known yet, or cannot show."""
+    losses = ((loss(one, effects), one.planted[0].shows) for one in alone(instance))
+    return all(lost is None or lost >= LEAST or not shows for lost, shows in losses)
+
+
+def scored(instance: Instance) -> float:
+    """The score of its run; 0 where it is refused."""
+    try:
+        setup = instance.setup
+        return outcome(setup, min(ROUNDS, setup.rounds), setup.seed).score
+    except FedwhyError:
+        return 0.0
+
+
+def in_turn() -> list[Instance]:
+    """All instances with faults: the first of each fault, then the second of each, then pairs."""
+    seen: dict[str, int] = {}
+    numbered = []
+    for instance in single():
+        name = instance.faults[0][0]
+        seen[name] = seen.get(name, 0) + 1
+        numbered.append((not instance.cheap, seen[name], instance))
+    ordered = [instance for *_, instance in sorted(numbered, key=lambda each: each[:2])]
+    return [*ordered, *pairs()]
+
+
+def write(effects: Effects) -> None:
+    """Writes the scores, whole or not at all."""
+    partial = EFFECTS.with_suffix(".partial")
+    partial.write_text(json.dumps(dict(sorted(effects.items())), indent=0) + "\n")
+    os.replace(partial, EFFECTS)
+
+
+def main() -> None:
+    """Trains what is not known yet, for so many minutes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--only", help="faults by name, with commas")
+    options = parser.parse_args()
+    ends, effects = time.monotonic() + 60 * options.minutes, known()
+    wanted = set(options.only.split(",")) if options.only else None
+    for instance in in_turn():
+        if wanted and not wanted & {name for name, _ in instance.faults}:
+            continue
+        for each in (baseline(instance), *alone(instance), instance):
+            if time.monotonic() > ends:
+                return
+            if each.id not in effects:
+                started = time.monotonic()
+                effects[each.id] = round(scored(each), 4)
+                seconds = time.monotonic() - started
+                print(f"{effects[each.id]:.3f} {seconds:5.1f}s {each.id}", flush=True)
+                write(effects)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The plan: every instance of a fault, or of two, with an id that stays, and its half.
+
+    python -m fault_zoo.plan          # how many there are of what
+
+An id is `fault@strength+healthy#seed`; of a pair, `fault@strength,fault@strength+healthy#seed`.
+Instances whose id hashes to an even number are for tuning the diagnosis, the others are held out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fault_zoo.fault import Fault
+from fault_zoo.faults import FAULTS
+from fault_zoo.healthy import HEALTHY
+from fault_zoo.pairs import PAIRS, PLACES
+from fedwhy.diagnosis import Setup
+
+HALVES = ("tuning", "held-out")
+
+
+class Instance(NamedTuple):
+    """A healthy run with some faults, each at a strength; none at all to count false alarms."""
+
+    faults: tuple[tuple[str, float], ...]
+    healthy: str
+    seed: int
+
+    @property
+    def id(self) -> str:
+        """Its name, which stays."""
+        planted = ",".join(f"{name}@{strength:g}" for name, strength in self.faults) or "healthy"
+        return f"{planted}+{self.healthy}#{self.seed}"
+
+    @property
+    def half(self) -> str:
+        """`tuning` or `held-out`."""
+        return HALVES[hashlib.sha256(self.id.encode()).digest()[0] % 2]
+
+    @property
+    def planted(self) -> tuple[Fault, ...]:
+        """Its faults."""
+        return tuple(FAULTS[name] for name, _ in self.faults)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The causes that it is an instance of."""
+        return tuple(fault.code for fault in self.planted)
+
+    @property
+    def cheap(self) -> bool:
+        """Whether a training takes a few seconds."""
+        return HEALTHY[self.healthy].cheap
+
+    @property
+    def setup(self) -> Setup:
+        """The run."""
+        setup = HEALTHY[self.healthy].make(self.seed)
+        for fault, (_, strength) in zip(self.planted, self.faults, strict=True):
+            setup = fault.plant(setup, strength)
+        return setup
+
+
+def single() -> Iterator[Instance]:
+    """Every fault in each of its healthy runs, at each strength, from each seed."""
+    for fault in FAULTS.values():
+        for number, healthy in enumerate(fault.where):
+            for strength in fault.strengths:
+                for seed in range(fault.seeds):
+                    # Not all from the same seed, where each is planted once.
+                    yield Instance(((fault.name, strength),), healthy, seed + number)
+
+
+def pairs() -> Iterator[Instance]:
+    """Two faults that do not depend on each other, at their first strengths."""
+    for number, (first, second) in enumerate(PAIRS):
+        faults = tuple((name, FAULTS[name].strengths[0]) for name in (first, second))
+        yield Instance(faults, PLACES[number % len(PLACES)], number % 3)
+
+
+def healthy() -> Iterator[Instance]:
+    """Every healthy run, the cheap ones from two seeds."""
+    for each in HEALTHY.values():
+        for seed in range(2 if each.cheap else 1):
+            yield Instance((), each.name, seed)
+
+
+def quick() -> tuple[Instance, ...]:
+    """About 25 cheap instances of as many groups of causes as there are, and four healthy ones."""
+    digits = [i for i in single() if i.healthy.startswith(("digits-softmax", "digits-mlp"))]
+    firsts: dict[str, Instance] = {}
+    for instance in digits:
+        firsts.setdefault(instance.codes[0], instance)
+    faulty = [instance for code, instance in sorted(firsts.items())][::3]
+    calm = [i for i in healthy() if i.healthy.startswith("digits-softmax") and not i.seed]
+    return (*faulty[:21], *calm[:4])
+
+
+def plan() -> tuple[Instance, ...]:
+    """All instances."""
+    return (*single(), *pairs(), *healthy())
+
+
+if __name__ == "__main__":
+    print(f"{len({i.codes[0] for i in single()})} causes, {len(FAULTS)} faults")
+    for name, found in (("single", single()), ("pairs", pairs()), ("healthy", healthy())):
+        halves = Counter(instance.half for instance in found)
+        print(f"{name}: {halves.total()}, of them {dict(halves)}")
