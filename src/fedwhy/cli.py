@@ -12,17 +12,20 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.table import Table
 
-from fedwhy.diagnosis.catalogue import CAUSES, cause_of
+from fedwhy.diagnosis import diagnose_setup, record_of
+from fedwhy.diagnosis.preflight import check_before
+from fedwhy.diagnosis.terminal import for_terminal
 from fedwhy.engine.processes import join, launch, launched, leads
 from fedwhy.errors import FedwhyError, ParameterError
 from fedwhy.experiment import Experiment, catalogue
+from fedwhy.experiment.fixing import fixed_path, fixed_run
 from fedwhy.privacy import plan
 from fedwhy.report import (
     render,
     render_comparison,
+    render_diagnosis,
     render_partition,
     render_picture,
     sentence,
@@ -62,6 +65,9 @@ def run(
     cluster: Annotated[
         bool, typer.Option(help="Share the run with the processes that Slurm or MPI has started.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run also what preflight finds to be useless.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run an experiment; write a run folder with a report."""
@@ -75,6 +81,8 @@ def run(
     path = resume / "experiment.toml" if resume else file
     with only_json(as_json):
         experiment = Experiment.read(path, changes or [])
+        if not (force or resume):
+            check_before(experiment.setup)
         run_folder = experiment.folder(resume or out)
         result = experiment.run(run_folder, resume=resume is not None)
     if not leads():
@@ -92,6 +100,45 @@ def run(
     if result.diverged:
         print(f"Diverged: {result.stopped}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+class Probes(StrEnum):
+    """Whether a diagnosis may train."""
+
+    all = "all"
+    none = "none"
+
+
+@app.command()
+def diagnose(
+    file: File = None,
+    changes: Set = None,
+    probes: Annotated[
+        Probes, typer.Option(help="Prove causes by short runs, or look without training.")
+    ] = Probes.all,
+    budget: Annotated[float, typer.Option(help="Seconds for the runs.")] = 120.0,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write FILE.fixed.toml, run it, and compare.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("diagnosis.html"),
+    as_json: AsJson = False,
+) -> None:
+    """Say why an experiment does not learn, prove it, and what to change."""
+    checked_page(out)
+    if fix and probes is Probes.none:
+        raise ParameterError("--fix", "needs probes: only what they prove is repaired")
+    with only_json(as_json):
+        experiment = Experiment.read(file, changes or [])
+        diagnosis = diagnose_setup(experiment.setup, probes=probes is Probes.all, budget=budget)
+        record = record_of(diagnosis, name=str(file or "default.toml"))
+        if fix and diagnosis.repairs:
+            record["fixed"] = fixed_run(experiment, diagnosis, fixed_path(file))
+    replace_file(out, render_diagnosis(record))
+    if as_json:
+        print_json({**record, "report": str(out)})
+        return
+    Console().print(for_terminal(record))
+    print(f"Report: {out.resolve()}")
 
 
 @app.command()
@@ -224,26 +271,6 @@ def list_(
         header = ("name", "remedies", "keys", "keeps", "kept", "extra_down", "extra_up")
     rows = [{**entry, "keys": ", ".join(entry["parameters"])} for entry in entries]
     print_table(header, [[row[column] for column in header] for row in rows])
-
-
-@app.command()
-def explain(
-    code: Annotated[str | None, typer.Argument(help="Such as FW106; all, if left out.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Explain a finding by its code: what it is, how it looks, what to do."""
-    if code is None:
-        causes = [{"code": cause.code, "title": cause.title} for cause in CAUSES.values()]
-        if as_json:
-            print_json({"causes": causes})
-        else:
-            print_table(("code", "title"), [list(cause.values()) for cause in causes])
-        return
-    cause = cause_of(code)
-    if as_json:
-        print_json({"code": cause.code, "title": cause.title, "page": cause.page})
-    else:
-        Console().print(Markdown(cause.page))
 
 
 def checked_page(path: Path, option: str = "--out") -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import optax
 
-from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, Algorithm, Recipe
+from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, Algorithm, innermost
 from fedwhy.algorithms.algorithm import aggregating, global_weights
 from fedwhy.diagnosis.edits.common import rounded, without_change
 from fedwhy.diagnosis.finding import Change, Edit, Settings
@@ -68,9 +68,9 @@ def rate_of(settings: Settings) -> float:
 
 def signature(setup: Setup) -> dict[str, inspect.Parameter]:
     """The parameters of the call that made the algorithm; empty for one made by hand."""
-    recipe = setup.algorithm.recipe
-    while recipe is not None and recipe.inner is not None:
-        recipe = recipe.inner.recipe
+    if setup.algorithm.recipe is None:
+        return {}
+    recipe = innermost(setup.algorithm).recipe
     return {} if recipe is None else dict(inspect.signature(recipe.function).parameters)
 
 
@@ -88,13 +88,11 @@ def plain_mean() -> Edit:
 
 def with_its_own_mean(algorithm: Algorithm) -> Algorithm:
     """`algorithm` without the aggregator that it was given."""
-    recipe: Recipe | None = algorithm.recipe
-    if recipe is None or recipe.inner is None:
+    recipe = algorithm.recipe
+    if recipe is None or "algorithm" not in recipe.arguments:
         return algorithm
-    inner = with_its_own_mean(recipe.inner)
-    if recipe.function is aggregating:
-        return inner
-    return recipe.function(**(recipe.arguments | {"algorithm": inner}))
+    inner = with_its_own_mean(recipe.arguments["algorithm"])
+    return inner if recipe.function is aggregating else recipe.again(algorithm=inner)
 
 
 def judged_by_the_model() -> Edit:
