@@ -120,12 +120,22 @@ def updates_of(updates: Sequence[Any], ids: Sequence[str]) -> Updates:
     length = np.maximum(np.outer(norm, norm), np.finfo(float).tiny)
     unknown = np.full(len(rows), np.nan)
     names = tuple(map(str, ids)) or tuple(f"client-{n:03d}" for n in range(len(rows)))
+    cosine = matrix @ matrix.T / length
     return Updates(
-        np.arange(len(rows)),
-        names[: len(rows)],
-        norm,
-        matrix @ matrix.T / length,
-        np.ones(len(rows)),
-        unknown,
-        unknown,
+        position=np.arange(len(rows)),
+        ids=names[: len(rows)],
+        norm=norm,
+        cosine=np.clip(cosine, -1, 1),
+        weight=np.ones(len(rows)),
+        before=unknown,
+        after=unknown,
+        refused=tuple("" if np.isfinite(row).all() else "it is not finite" for row in matrix),
+        trained_norm=norm,
+        fidelity=np.ones(len(rows)),
+        after_sent=unknown,
+        mean_fidelity=1.0,
+        mean_error=0.0,
+        mean_norm=float(np.linalg.norm(matrix.mean(axis=0))),
+        parameters=matrix.shape[1],
+        confusion=None,
     )

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 from fedwhy.diagnosis.catalogue import CAUSES
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.client_updates import Examination, Updates
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Finding, Severity, Suspicion
 from fedwhy.diagnosis.potential import linear_accuracy
 from fedwhy.diagnosis.runs import Outcome, Runs
 from fedwhy.diagnosis.search import Probe, Proof, Search, central, find_causes
 from fedwhy.diagnosis.setup import Setup
-from fedwhy.errors import number
+from fedwhy.diagnosis.verdict import Scores, verdict
+from fedwhy.errors import ParameterError, number
 
 # What a cause must cost to be an error, in points of the score.
 COSTLY = 0.1
@@ -67,6 +69,30 @@ class Diagnosis:
         """The score of the repaired run."""
         return None if self.repaired_run is None else self.repaired_run.score
 
+    @property
+    def scores(self) -> Scores:
+        """How the run does, all examples at one place, and the repaired run."""
+        run = None if self.baseline is None else self.baseline.run
+        measured = () if run is None else run.history[-1]
+        accuracy = not measured or any(name.endswith("accuracy") for name in measured)
+        return Scores(
+            self.baseline_accuracy,
+            self.centralised_accuracy,
+            self.repaired_accuracy,
+            "accuracy" if accuracy else "explained variance",
+        )
+
+    @property
+    def verdict(self) -> str:
+        """What is wrong, and what it costs, in one plain sentence or two."""
+        return verdict(
+            self.findings,
+            self.scores,
+            error=self.evidence.error,
+            diverged=self.baseline is not None and self.baseline.diverged,
+            tested=self.setup.test is not None,
+        )
+
 
 def diagnose_setup(
     setup: Setup, *, probes: bool = True, budget: float = 120.0, rounds: int | None = None
@@ -91,6 +117,7 @@ def diagnose_setup(
         runs = affordable(runs, baseline, budget)
         baseline = runs.run((), setup, setup.seed)
     evidence.history, evidence.error = baseline.history or None, baseline.error
+    evidence.updates = examined(setup, baseline)
     pooled = central(setup, runs)
     bounds = (baseline.score, pooled and pooled.score, linear_accuracy(setup))
     found = Search(setup, runs, max(bound for bound in bounds if bound is not None), pooled)
@@ -119,6 +146,23 @@ def looked_at(evidence: Evidence, started: float) -> Diagnosis:
     findings = unproved(suspicions(evidence), proved=(), guesses=evidence.history is not None)
     seconds = time.monotonic() - started
     return Diagnosis(evidence.setup, findings, evidence, seconds=seconds)
+
+
+def examined(setup: Setup, baseline: Outcome) -> tuple[Updates, Updates] | None:
+    """What clients send with the initial and with the trained model; None where it cannot be had.
+
+    That is where the run was refused, and where an algorithm has several models.
+    """
+    run = baseline.run
+    if run is None:
+        return None
+    try:
+        examination = Examination(setup)
+    except ParameterError:
+        return None
+    server = examination.rounds.place(run.server)
+    first = examination(examination.server, 1)
+    return first, examination(server, run.history[-1]["round"] + 1, run.states)
 
 
 def suspicions(evidence: Evidence) -> list[tuple[Cause, Suspicion]]:

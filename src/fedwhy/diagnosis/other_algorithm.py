@@ -39,6 +39,6 @@ def by(setup: Setup) -> str:
 def rewrapped(wrapped: Algorithm, inner: Algorithm) -> Algorithm:
     """`inner` within the wrappers of another algorithm."""
     recipe = wrapped.recipe
-    if recipe is None or recipe.inner is None:
+    if recipe is None or "algorithm" not in recipe.arguments:
         return inner
-    return recipe.function(**(recipe.arguments | {"algorithm": rewrapped(recipe.inner, inner)}))
+    return recipe.again(algorithm=rewrapped(recipe.arguments["algorithm"], inner))

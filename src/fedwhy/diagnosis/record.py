@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fedwhy.diagnosis.cause import page_of
+from fedwhy.diagnosis.client_updates import Updates
 from fedwhy.diagnosis.diagnose import Diagnosis
 from fedwhy.diagnosis.finding import Change, Finding, Settings
 from fedwhy.errors import FedwhyError
@@ -16,6 +17,8 @@ def record_of(diagnosis: Diagnosis, name: str = "") -> dict[str, Any]:
     central, repaired = diagnosis.central, diagnosis.repaired_run
     return {
         "name": name or setup.clients.name,
+        "verdict": diagnosis.verdict,
+        "measure": diagnosis.scores.measure,
         "findings": [finding_record(found, setup.settings) for found in diagnosis.findings],
         "probes": [probe._asdict() for probe in diagnosis.probes],
         "rounds": diagnosis.rounds,
@@ -28,6 +31,7 @@ def record_of(diagnosis: Diagnosis, name: str = "") -> dict[str, Any]:
         "central_history": [] if central is None else list(central.history),
         "repaired_history": [] if repaired is None else list(repaired.history),
         "partition": partition(diagnosis),
+        "updates": None if evidence.updates is None else angles(evidence.updates[1]),
         "settings": {table: dict(values) for table, values in setup.settings.items()},
     }
 
@@ -47,6 +51,15 @@ def changes_of(finding: Finding, settings: Settings) -> tuple[Change, ...]:
     if finding.prescription is None or not settings:
         return ()
     return finding.prescription.changes(settings)
+
+
+def angles(updates: Updates) -> dict[str, Any]:
+    """Norms of updates, and cosines between any two."""
+    return {
+        "ids": list(updates.ids),
+        "norm": updates.norm.tolist(),
+        "cosine": updates.cosine.tolist(),
+    }
 
 
 def partition(diagnosis: Diagnosis) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import FedwhyError
+from fedwhy.simulation import Run
 
 # The last evaluations of a run, whose mean is its score.
 LAST = 3
@@ -24,13 +25,15 @@ class Outcome(NamedTuple):
 
     `score` is its accuracy, or for models without one `1 - loss / loss of the best constant`, at
     least 0: the mean over its last evaluations. It is 0 for a run that was refused, with the reason
-    in `error`, or that diverged. `history` holds its records.
+    in `error`, or that diverged. `history` holds its records, and `run` all of it; None where it was
+    refused.
     """
 
     score: float
     history: Sequence[Mapping[str, Any]]
     error: str | None = None
     diverged: bool = False
+    run: Run | None = None
 
 
 @dataclass
@@ -68,7 +71,7 @@ def outcome(setup: Setup, rounds: int, seed: int) -> Outcome:
         run = setup.train(rounds, seed, evaluate_every=max(1, rounds // EVALUATIONS))
     except FedwhyError as error:
         return Outcome(0.0, (), error=str(error))
-    return Outcome(score(setup, run.history), run.history, diverged=run.diverged)
+    return Outcome(score(setup, run.history), run.history, None, run.diverged, run)
 
 
 def score(setup: Setup, history: Sequence[Mapping[str, Any]]) -> float:

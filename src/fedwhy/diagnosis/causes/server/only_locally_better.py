@@ -39,7 +39,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 def remedy(setup: Setup) -> Edit | None:
     """The plain mean where there is another aggregator; else control variates against drift."""
-    if setup.algorithm.recipe is not None and setup.algorithm.recipe.inner is not None:
+    if setup.algorithm.recipe is not None and "algorithm" in setup.algorithm.recipe.arguments:
         plain = edits.plain_mean()
         if plain.apply(setup).algorithm.aggregator.name != setup.algorithm.aggregator.name:
             return plain
