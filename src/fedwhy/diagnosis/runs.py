@@ -25,8 +25,8 @@ class Outcome(NamedTuple):
 
     `score` is its accuracy, or for models without one `1 - loss / loss of the best constant`, at
     least 0: the mean over its last evaluations. It is 0 for a run that was refused, with the reason
-    in `error`, or that diverged. `history` holds its records, and `run` all of it; None where it was
-    refused.
+    in `error`, or that diverged. `history` holds its records, `run` all of it, None where it
+    was refused.
     """
 
     score: float
