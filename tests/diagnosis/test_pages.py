@@ -77,7 +77,7 @@ def test_there_is_no_page_without_a_cause():
 def test_codes_are_of_their_group_and_distinct():
     assert len(CAUSES) == sum(len(group.CAUSES) for group in GROUPS)
     for number, group in enumerate(GROUPS, 1):
-        assert group.__doc__.startswith(f"FW{number}xx, ")
+        assert (group.__doc__ or "").startswith(f"FW{number}xx, ")
         assert all(re.fullmatch(f"FW{number}\\d\\d", cause.code) for cause in group.CAUSES)
 
 

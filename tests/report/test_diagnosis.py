@@ -13,7 +13,7 @@ from fedwhy.report.changes import Line, diff, toml
 from fedwhy.report.cosines import by_direction
 from fedwhy.report.findings import blocks
 from fedwhy.report.markdown import to_html
-from fedwhy.report.probes import bars, points, probes_of
+from fedwhy.report.probes import Bar, bars, points, probes_of
 from fedwhy.report.wording import ABSENT, as_sentence, percent
 
 CHARTS = [
@@ -93,20 +93,18 @@ def test_probes_are_ranked_by_what_they_recovered(record):
     assert [p.confirmed for p in probes] == [True, False, False, False, False, False]
 
 
-def test_bars_begin_at_zero_and_hold_their_interval(record):
-    drawn = bars(probes_of(record))
-    assert drawn[-1] is None
-    least, most = -0.04, 0.848
-    for tried, bar in zip(probes_of(record)[:-1], drawn[:-1], strict=True):
-        ends = [
-            100 * (x - least) / (most - least) for x in (tried.recovered, tried.least, tried.most)
-        ]
-        assert bar.zero == pytest.approx(100 * 0.04 / 0.888, abs=0.01)
-        assert {round(bar.left, 1), round(bar.left + bar.width, 1)} == {
-            round(bar.zero, 1),
-            round(ends[0], 1),
-        }
-        assert (bar.low, bar.high) == pytest.approx(ends[1:], abs=0.01)
+def test_bars_begin_at_zero_and_hold_their_interval():
+    gains = {"FW106": (0.4, 0.6), "FW101": (-0.2, 0.0)}
+    runs = [probe(code, "", [0.3 + g for g in both], [0.3, 0.3]) for code, both in gains.items()]
+    drawn = bars(probes_of({"findings": [], "probes": runs}))
+    # The axis reaches from -0.2 to 0.6, so that zero is at a quarter of it.
+    assert drawn[0] == pytest.approx(Bar(zero=25, left=25, width=62.5, low=75, high=100))
+    assert drawn[1] == pytest.approx(Bar(zero=25, left=12.5, width=12.5, low=0, high=25))
+
+
+def test_a_probe_that_was_refused_has_no_bar():
+    refused = probe("FW106", "", [], [], error="no")
+    assert bars(probes_of({"findings": [], "probes": [refused]})) == [None]
 
 
 def test_seeds_without_a_score_are_left_out(record):
