@@ -103,9 +103,8 @@ def remedy(blamed: Sequence[Finding], scores: Scores) -> str:
         edits = [f.prescription.what for f in blamed if f.prescription is not None]
         given = f"With {listing(edits[:NAMED])}, it" if edits else "Repaired, it"
         return f"{given} reaches {percent(scores.repaired)}{short_of(scores)}."
-    if blamed[0].recovered is not None:
-        return f"Without that, it would reach {percent(now + blamed[0].recovered)}."
-    return ""
+    gain = blamed[0].recovered or 0.0
+    return f"Without that, it would reach {percent(now + gain)}." if gain > 0 else ""
 
 
 def short_of(scores: Scores) -> str:
