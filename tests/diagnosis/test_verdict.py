@@ -91,6 +91,12 @@ VERDICTS = {
         {},
         "Reaches 52 % where 97 % is possible, and no probe proves why. Suspected: clients drift.",
     ),
+    "wrong for a reason that needs no proof": (
+        [LEAK, DOUBT],
+        Scores(0.1, 0.97),
+        {},
+        "Stuck at 10 %: test examples are trained on.",
+    ),
     "wrong, and not known": (
         [],
         Scores(0.52, 0.97),

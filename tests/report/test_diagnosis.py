@@ -5,7 +5,7 @@ import tomllib
 
 import numpy as np
 import pytest
-from diagnosed import make_diagnosis
+from diagnosed import make_diagnosis, probe
 from test_report import HOSTILE, Page
 
 from fedwhy.report import render_diagnosis
@@ -13,8 +13,8 @@ from fedwhy.report.changes import Line, diff, toml
 from fedwhy.report.cosines import by_direction
 from fedwhy.report.findings import blocks
 from fedwhy.report.markdown import to_html
-from fedwhy.report.probes import bars, points, probes_of
-from fedwhy.report.wording import ABSENT, percent
+from fedwhy.report.probes import Bar, bars, points, probes_of
+from fedwhy.report.wording import ABSENT, as_sentence, percent
 
 CHARTS = [
     *("learning", "labels", "recall-rounds", "norms", "agreement", "local-loss", "cosines"),
@@ -93,26 +93,24 @@ def test_probes_are_ranked_by_what_they_recovered(record):
     assert [p.confirmed for p in probes] == [True, False, False, False, False, False]
 
 
-def test_bars_begin_at_zero_and_hold_their_interval(record):
-    drawn = bars(probes_of(record))
-    assert drawn[-1] is None
-    least, most = -0.04, 0.848
-    for probe, bar in zip(probes_of(record)[:-1], drawn[:-1], strict=True):
-        ends = [
-            100 * (x - least) / (most - least) for x in (probe.recovered, probe.least, probe.most)
-        ]
-        assert bar.zero == pytest.approx(100 * 0.04 / 0.888, abs=0.01)
-        assert {round(bar.left, 1), round(bar.left + bar.width, 1)} == {
-            round(bar.zero, 1),
-            round(ends[0], 1),
-        }
-        assert (bar.low, bar.high) == pytest.approx(ends[1:], abs=0.01)
+def test_bars_begin_at_zero_and_hold_their_interval():
+    gains = {"FW106": (0.4, 0.6), "FW101": (-0.2, 0.0)}
+    runs = [probe(code, "", [0.3 + g for g in both], [0.3, 0.3]) for code, both in gains.items()]
+    drawn = bars(probes_of({"findings": [], "probes": runs}))
+    # The axis reaches from -0.2 to 0.6, so that zero is at a quarter of it.
+    assert drawn[0] == pytest.approx(Bar(zero=25, left=25, width=62.5, low=75, high=100))
+    assert drawn[1] == pytest.approx(Bar(zero=25, left=12.5, width=12.5, low=0, high=25))
+
+
+def test_a_probe_that_was_refused_has_no_bar():
+    refused = probe("FW106", "", [], [], error="no")
+    assert bars(probes_of({"findings": [], "probes": [refused]})) == [None]
 
 
 def test_seeds_without_a_score_are_left_out(record):
     record["probes"] = [{"code": "FW101", "base": [0.5, 0.5, 0.6], "scores": [0.7, None]}]
-    probe = probes_of(record)[0]
-    assert (probe.seeds, probe.before, probe.after) == (1, 0.5, 0.7)
+    first = probes_of(record)[0]
+    assert (first.seeds, first.before, first.after) == (1, 0.5, 0.7)
 
 
 def test_changes_are_a_diff_of_the_experiment_file(record):
@@ -162,8 +160,8 @@ def test_hostile_texts_stay_text(record):
         finding |= {"title": HOSTILE, "why": HOSTILE}
     record["findings"][0]["evidence"] = {HOSTILE: HOSTILE, "a": 1, "b": 2}
     record["findings"][0]["prescription"] = {"what": HOSTILE, "code": ""}
-    for probe in record["probes"]:
-        probe["what"] = HOSTILE
+    for entry in record["probes"]:
+        entry["what"] = HOSTILE
     record["updates"]["ids"] = [f"{HOSTILE}{i}" for i in range(10)]
     page = Page(render_diagnosis(record))
     assert sorted(tag for tag, _ in page.tags) == tags
@@ -204,7 +202,9 @@ def test_clients_who_pull_together_are_neighbours(record):
     trace = page.charts["cosines"]["traces"][0]
     order = [record["updates"]["ids"].index(name) for name in trace["x"]]
     cosine = np.array(record["updates"]["cosine"])[np.ix_(order, order)]
-    np.testing.assert_allclose(trace["z"], cosine, rtol=1e-5)
+    others = ~np.eye(10, dtype=bool)
+    np.testing.assert_allclose(np.array(trace["z"], float)[others], cosine[others], rtol=1e-5)
+    assert all(trace["z"][i][i] is None for i in range(10))
     camps = np.array([1, -1, 1, -1, 1, 1.0])
     assert by_direction(np.outer(camps, camps)).tolist()[-2:] == [1, 3]
 
@@ -226,3 +226,22 @@ def test_percent(value, text):
 @pytest.mark.parametrize(("value", "text"), [(0.861, "+86.1 points"), (-0.04, "-4 points")])
 def test_points(value, text):
     assert points(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("the loss rises, by 3.5", "The loss rises, by 3.5."),
+        ("Inputs reach 255.", "Inputs reach 255."),
+        ("clients' labels differ", "Clients' labels differ."),
+        ("batch_size is 1", "batch_size is 1."),
+        ("", ""),
+    ],
+)
+def test_why_is_a_sentence(text, expected):
+    assert as_sentence(text) == expected
+
+
+def test_a_probe_that_changes_nothing_says_so(record):
+    record["probes"] = [probe("FW101", "one epoch", [0.1001], [0.1])]
+    assert blocks(record)[1].proof == "Not proved by a run: with one epoch, it stayed at 10 %."

@@ -59,21 +59,24 @@ def verdict(
     "Stuck at 10 %: inputs are not scaled. With inputs divided by 255, it reaches 96.1 %."
 
     `findings` are in the order of their rank. `error` is what the run was refused with, `diverged`
-    says that its numbers did not stay finite, `tested` that scores are those of a test set.
+    says that its numbers did not stay finite, `tested` that scores are those of a test set. Blamed
+    is what is proved; without any proof, what is an error all the same, since that needs none.
     """
     proved = [f for f in findings if f.confirmed]
     open_ = [f for f in findings if not f.confirmed and f.severity is not Severity.note]
+    certain = [f for f in open_ if f.severity is Severity.error]
+    poor = diverged or scores.behind
     if error is not None:
         said = refused(proved or open_, scores, error)
     elif scores.baseline is None:
         said = before(open_)
-    elif proved:
-        said = f"{opening(scores, diverged)}{reasons(proved)} {remedy(proved, scores)}"
-    elif diverged or scores.behind:
+    elif blamed := proved or (certain if poor else []):
+        said = f"{opening(scores, diverged)}{reasons(blamed)} {remedy(blamed, scores)}"
+    elif poor:
         said = unexplained(open_, scores, diverged)
     else:
         said = healthy(open_, scores)
-    untested = "" if tested or scores.baseline is None else NO_TEST
+    untested = "" if tested or error is not None or scores.baseline is None else NO_TEST
     return f"{said.strip()}{untested}"
 
 
@@ -93,16 +96,15 @@ def reasons(findings: Sequence[Finding]) -> str:
     return f"{count}: {named(findings)}."
 
 
-def remedy(proved: Sequence[Finding], scores: Scores) -> str:
+def remedy(blamed: Sequence[Finding], scores: Scores) -> str:
     """What the repaired run reaches, or what one without the cause does, as a sentence."""
     now = scores.baseline or 0.0
     if scores.repaired is not None and scores.repaired > now:
-        edits = [f.prescription.what for f in proved if f.prescription is not None]
+        edits = [f.prescription.what for f in blamed if f.prescription is not None]
         given = f"With {listing(edits[:NAMED])}, it" if edits else "Repaired, it"
         return f"{given} reaches {percent(scores.repaired)}{short_of(scores)}."
-    if proved[0].recovered is not None:
-        return f"Without that, it would reach {percent(now + proved[0].recovered)}."
-    return ""
+    gain = blamed[0].recovered or 0.0
+    return f"Without that, it would reach {percent(now + gain)}." if gain > 0 else ""
 
 
 def short_of(scores: Scores) -> str:

@@ -14,7 +14,10 @@ FEW = 40  # so many points are few enough to be marked one by one
 
 
 class Chart(NamedTuple):
-    """One chart: `hint` says how to read it, `description` what it shows, for a screen reader."""
+    """One chart: `hint` says how to read it, `description` what it shows, for a screen reader.
+
+    A `wide` one has a row of its own, a `tall` one is nearly as high as it is wide.
+    """
 
     id: str
     title: str
@@ -23,6 +26,7 @@ class Chart(NamedTuple):
     traces: list[Trace]
     layout: dict[str, Any]
     wide: bool = False
+    tall: bool = False
 
 
 def line(points: Sequence[tuple[Any, Any]], name: str, role: str, **style: Any) -> Trace | None:

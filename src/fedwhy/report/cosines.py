@@ -8,7 +8,7 @@ from fedwhy.report.chart import Chart, Trace, rounded
 from fedwhy.report.facts import Record
 from fedwhy.report.holdings import client_axis, gap, row_title
 from fedwhy.report.partition import evenly
-from fedwhy.report.wording import count, drawable
+from fedwhy.report.wording import count, drawable, percent
 
 MOST = 100  # clients that one map can show
 
@@ -27,17 +27,20 @@ def cosines_chart(record: Record) -> Chart | None:
     names = updates.get("ids") or range(len(cosine))
     clients = drawable(names[i] for i in order)
     shown = cosine[np.ix_(order, order)]
-    against = float((shown[~np.eye(len(order), dtype=bool)] < 0).mean()) if len(order) > 1 else 0.0
+    itself = np.eye(len(order), dtype=bool)
+    most = strongest(shown[~itself])
+    against = float((shown[~itself] < 0).mean()) if len(order) > 1 else 0.0
+    shown[itself] = np.nan  # Everybody is like itself; left empty, the others stand out.
     traces: list[Trace] = [
         {
             "type": "heatmap",
             "x": clients,
             "y": clients,
             "z": [[rounded(value) for value in row] for row in shown.tolist()],
-            "zmin": -1,
-            "zmax": 1,
+            "zmin": -most,
+            "zmax": most,
             "role": "poles",
-            "ramp": ["-1", "1"],
+            "ramp": [f"{-most:g}", f"{most:g}"],
             "showscale": False,
             "hovertemplate": "%{x} and %{y}: cosine %{z:.2f}<extra></extra>",
         }
@@ -50,13 +53,14 @@ def cosines_chart(record: Record) -> Chart | None:
         id="cosines",
         title="Who pulls with whom",
         hint="The cosine between the updates of any two clients of a round: 1 is the same way, "
-        f"0 neither way, -1 against each other, as {against:.0%} of pairs are below 0. "
+        f"0 neither way, -1 against each other, as {percent(against)} of pairs are below 0. "
         f"Neighbours are alike.{sample}",
         description=f"Heat map of the cosines between the updates of {len(order)} clients, "
-        f"{against:.0%} of which are negative.",
+        f"{percent(against)} of which are negative.",
         traces=traces,
         layout=layout(clients, len(traces) > 1),
         wide=True,
+        tall=True,
     )
 
 
@@ -87,9 +91,9 @@ def layout(clients: list[str], with_norms: bool) -> dict[str, Any]:
         "bargap": gap(clients),
         "hovermode": "closest",
         "xaxis": {**columns, "anchor": "y2"},
-        "yaxis": {**rows, "domain": [0.28, 1]},
-        "yaxis2": {"domain": [0, 0.18], "nticks": 3, "rangemode": "tozero"},
-        "annotations": [row_title("norm of the update", 0.18)],
+        "yaxis": {**rows, "domain": [0.24, 1]},
+        "yaxis2": {"domain": [0, 0.16], "nticks": 3, "rangemode": "tozero"},
+        "annotations": [row_title("norm of the update", 0.16)],
     }
 
 
@@ -97,6 +101,11 @@ def by_direction(cosine: np.ndarray) -> np.ndarray:
     """Clients by their entry in the main eigenvector of the cosines, `[clients, clients]`."""
     vector = np.linalg.eigh(cosine)[1][:, -1]
     return np.argsort(-vector * (np.sign(vector.sum()) or 1.0), kind="stable")
+
+
+def strongest(cosines: np.ndarray) -> float:
+    """The end of the scale of colours: the next tenth above all cosines, at least 0.2."""
+    return min(max(np.ceil(10 * np.abs(cosines).max(initial=0.0)) / 10, 0.2), 1.0)
 
 
 def finite(values: Any) -> np.ndarray:

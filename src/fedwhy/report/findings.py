@@ -7,7 +7,7 @@ from fedwhy.report.changes import Line, diff
 from fedwhy.report.facts import Record
 from fedwhy.report.markdown import to_html
 from fedwhy.report.probes import Probe, points, probes_of
-from fedwhy.report.wording import flatten, percent, plural, setting
+from fedwhy.report.wording import as_sentence, flatten, percent, plural, setting
 
 LONGEST = 200  # characters of a number's text
 
@@ -53,7 +53,7 @@ def block(
         severity=finding.get("severity") or "note",
         confirmed=bool(finding.get("confirmed")),
         gain=points(finding.get("recovered")),
-        why=finding.get("why") or "",
+        why=as_sentence(finding.get("why") or ""),
         proof=proof(finding, probes),
         edit=edit.get("what") or "",
         diff=diff(finding.get("changes") or (), record.get("settings") or {}),
@@ -72,11 +72,12 @@ def proof(finding: Mapping[str, Any], probes: Sequence[Probe]) -> str:
     given = f", where {' and '.join(run.given)} was repaired" if run.given else ""
     if run.before is None:
         return f"It could not be put to the test{given}: {run.error or 'its run gave no score'}."
-    became = f"{percent(run.before)} became {percent(run.after)}"
+    before, after = percent(run.before), percent(run.after)
+    became = f"{before} became {after}" if before != after else f"it stayed at {after}"
     seeds = f", the mean of {run.seeds} seeds" if run.seeds > 1 else ""
     if finding.get("confirmed"):
         return f"Proved by a run{given}: with {run.what}, {became}{seeds}."
-    chance = ", which may be chance" if (run.recovered or 0.0) > 0 else ""
+    chance = ", which may be chance" if before != after and (run.recovered or 0.0) > 0 else ""
     return f"Not proved by a run{given}: with {run.what}, {became}{seeds}{chance}."
 
 

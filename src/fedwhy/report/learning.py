@@ -42,8 +42,8 @@ def learning_chart(record: Record) -> Chart | None:
     return Chart(
         id="learning",
         title=f"{metric.capitalize()} by round",
-        hint=f"{better} is better; measured is {JUDGED[source]}. All examples at one place are "
-        f"what no partition can be blamed for.{scale_note(axis)}",
+        hint=f"{better} is better; measured is {JUDGED[source]}. Where all examples at one "
+        f"place do no better, the federation is not to blame.{scale_note(axis)}",
         description=f"Line chart of {key.replace('_', ' ')} by round: {ends(traces)}.",
         traces=[*traces, *central],
         layout={"xaxis": round_axis(traces), "yaxis": axis},

@@ -25,6 +25,17 @@ def percent(value: Any) -> str:
     return f"{tenths:.1f}".removesuffix(".0") + " %"
 
 
+def as_sentence(text: str) -> str:
+    """Words as a sentence: 'loss rises' becomes 'Loss rises.'; names such as `batch_size` stay."""
+    words = text.strip()
+    if not words:
+        return ""
+    first = words.split(maxsplit=1)[0]
+    plain = first.islower() and "_" not in first and "`" not in first
+    begun = f"{words[0].upper()}{words[1:]}" if plain else words
+    return begun if begun.endswith((".", "!", "?")) else f"{begun}."
+
+
 def count(value: Any) -> str:
     """12,345."""
     return ABSENT if number(value) is None else f"{int(value):,}"
