@@ -119,7 +119,7 @@ class DataFacts:
         if any("embed" in layer.kind.lower() for layer in layers):
             return True
         whole = all(a.dtype.kind in "iu" for _, a in leaves_of("x", self.setup.clients.x))
-        return whole and not layers and self.setup.clients.y.ndim > 1
+        return whole and self.setup.clients.y.ndim > 1
 
     @cached_property
     def table(self) -> Table | None:
