@@ -1,5 +1,6 @@
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from fedwhy.diagnosis.facts.order import sortedness
 from fedwhy.diagnosis.facts.reading import agreement
 
 
-def facts(*args, **options):
+def facts(*args, **options) -> Any:
     return Evidence(setup(*args, **options)).data
 
 

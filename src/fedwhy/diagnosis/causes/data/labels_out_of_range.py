@@ -49,10 +49,11 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 def inside(y: np.ndarray, classes: int, ignored: int | None) -> np.ndarray:
     """Which examples have labels in range only, bool `[examples]`."""
-    fine = (y >= 0) & (y < classes)
+    rows = y.reshape(len(y), -1)
+    fine = np.logical_and(rows >= 0, rows < classes)
     if ignored is not None:
-        fine |= y == ignored
-    return np.reshape(fine, (len(y), -1)).all(axis=1)
+        fine = np.logical_or(fine, rows == ignored)
+    return np.all(fine, axis=1)
 
 
 CAUSE = Cause("FW109", "Labels lie outside the classes", suspect)
