@@ -66,7 +66,7 @@ def labels(
 
 def examples(
     what: str,
-    keep: Callable[[AnyData], np.ndarray],
+    keep: Callable[[Any], np.ndarray],
     changes: Changes = no_key,
     code: str = "",
     of: tuple[str, ...] = ALL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from fedwhy.algorithms import ALGORITHMS, Algorithm, innermost
+from fedwhy.algorithms import ALGORITHMS, Algorithm, LocalSGD, innermost
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 
@@ -31,9 +31,12 @@ def algorithm(name: str, **options: Any) -> Edit:
     return Edit(f"the algorithm {name}", apply, changes)
 
 
-def by(setup: Setup) -> str:
-    """The name of the algorithm within all wrappers; empty for one that was made by hand."""
-    return innermost(setup.algorithm).name if setup.arguments else ""
+def replaceable(setup: Setup) -> bool:
+    """Whether it is FedAvg with plain local training, in whose place other algorithms fit."""
+    local = setup.local
+    if not isinstance(local, LocalSGD) or innermost(setup.algorithm).name != "fedavg":
+        return False
+    return not (local.proximal or local.remedy or local.private or local.personal)
 
 
 def rewrapped(wrapped: Algorithm, inner: Algorithm) -> Algorithm:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import optax
 
@@ -10,7 +11,7 @@ from fedwhy.diagnosis import Evidence, Setup, Suspicion
 from fedwhy.diagnosis.causes import data
 
 CAUSES = {cause.code: cause for cause in data.CAUSES}
-DIGITS = fw.load("digits")
+DIGITS: Any = fw.load("digits")
 HEALTHY = {
     "iid": (fw.IID(), 10),
     "little skew": (fw.Dirichlet(alpha=100.0), 10),
@@ -29,15 +30,16 @@ def clients_of(name: str) -> fw.FederatedDataset:
 
 
 def setup(
-    clients: fw.FederatedDataset | str = "iid",
-    test: fw.Dataset | None = DIGITS.test,
+    clients: Any = "iid",
+    test: Any = DIGITS.test,
     model: fw.Model | str = "softmax",
     rounds: int = 8,
-    **local,
+    **local: Any,
 ) -> Setup:
     clients = clients_of(clients) if isinstance(clients, str) else clients
     model = fw.Model.from_zoo(model) if isinstance(model, str) else model
-    training = fw.LocalSGD(optax.sgd(0.1), **({"epochs": 1, "batch_size": 20} | local))
+    options: dict[str, Any] = {"epochs": 1, "batch_size": 20} | local
+    training = fw.LocalSGD(optax.sgd(0.1), **options)
     cohort = min(10, clients.clients)
     return Setup(fw.fedavg(model, training), clients, rounds=rounds, cohort=cohort, test=test)
 
@@ -55,7 +57,7 @@ def suspicion(code: str, setup: Setup) -> Suspicion:
     return found
 
 
-def repaired(code: str, setup: Setup) -> Setup:
+def repaired(code: str, setup: Setup) -> Any:
     """The setup with the prescription of a cause, which then is no longer suspected."""
     prescription = suspicion(code, setup).prescription
     assert prescription is not None

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import jax.numpy as jnp
 import keras
@@ -13,17 +14,17 @@ from fedwhy.errors import ParameterError
 from fedwhy.models.model import mean_metric
 
 CAUSES = {cause.code: cause for cause in evaluation.CAUSES}
-DIGITS = fw.load("digits")
+DIGITS: Any = fw.load("digits")
 CLIENTS = fw.partition(DIGITS.train, fw.IID(), clients=10, seed=0)
 
 
-def setup(model="softmax", clients=CLIENTS, test: fw.Dataset | None = DIGITS.test, **others):
+def setup(model: Any = "softmax", clients=CLIENTS, test: Any = DIGITS.test, **others: Any):
     model = fw.Model.from_zoo(model) if isinstance(model, str) else model
     algorithm = fw.fedavg(model, fw.LocalSGD(optax.sgd(0.1), epochs=1, batch_size=20))
     return Setup(algorithm, clients, rounds=5, cohort=10, test=test, **others)
 
 
-def suspected(code, setup, history=None):
+def suspected(code, setup, history=None) -> Any:
     return CAUSES[code].suspect(Evidence(setup, history=history))
 
 

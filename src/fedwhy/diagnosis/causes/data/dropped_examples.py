@@ -1,5 +1,6 @@
 """FW114: clients whose examples never fill a batch train on nothing."""
 
+from fedwhy.algorithms import LocalSGD
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
@@ -39,7 +40,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 def remedy(setup: Setup) -> Edit | None:
     """Smaller batches trained on, too."""
-    if setup.local is None or not hasattr(setup.local, "drop_last"):
+    if not isinstance(setup.local, LocalSGD):
         return None
     return edits.local("the last, smaller batch kept", drop_last=False)
 

@@ -5,7 +5,7 @@ import numpy as np
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.other_algorithm import algorithm, by
+from fedwhy.diagnosis.other_algorithm import algorithm, replaceable
 from fedwhy.diagnosis.redealing import same_looks
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ModelError
@@ -40,7 +40,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 def remedy(setup: Setup) -> Edit | None:
     """Layers of each client's own that undo the shift, where the model has any; else SCAFFOLD."""
-    if by(setup) != "fedavg":
+    if not replaceable(setup):
         return None
     try:
         setup.model.in_normalization("")

@@ -1,10 +1,11 @@
 """FW101: clients hold different labels."""
 
+from fedwhy.algorithms import LocalSGD
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.other_algorithm import algorithm, by
+from fedwhy.diagnosis.other_algorithm import algorithm, replaceable
 from fedwhy.diagnosis.redealing import same_labels
 from fedwhy.diagnosis.setup import Setup
 
@@ -31,9 +32,9 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 def remedy(setup: Setup) -> Edit | None:
     """What a deployment can do: correct the drift, or let clients drift less far."""
-    if by(setup) == "fedavg":
+    if replaceable(setup):
         return algorithm("scaffold" if share(setup) >= OFTEN else "fedavgm")
-    if setup.local is not None and (setup.local.epochs or 1) > 1:
+    if isinstance(setup.local, LocalSGD) and (setup.local.epochs or 1) > 1:
         return edits.local("one epoch of local training", epochs=1)
     return None
 

@@ -11,6 +11,8 @@ from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.labels import CLASS_NUMBERS
 from fedwhy.diagnosis.finding import Severity, Suspicion
 
+FEW = 0.1  # Of the labels in range.
+
 
 def suspect(evidence: Evidence) -> Suspicion | None:
     """Suspects it where labels lie outside `0..classes-1`, and not all of them are shifted."""
@@ -21,6 +23,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         return None
     ends = [own] if test is None else [own, test]
     least, greatest = min(e.least for e in ends), max(e.greatest for e in ends)
+    if evidence.setup.clients.classes is None and own.outside.sum() > FEW * own.counts.sum():
+        return None  # Then the model has too few outputs.
     ignored = evidence.setup.model.ignored_class
     holders = evidence.setup.clients.ids[own.outside > 0].tolist()
     return Suspicion(
@@ -45,9 +49,11 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 def inside(y: np.ndarray, classes: int, ignored: int | None) -> np.ndarray:
     """Which examples have labels in range only, bool `[examples]`."""
-    fine = (y >= 0) & (y < classes)
-    fine = fine if ignored is None else fine | (y == ignored)
-    return fine.reshape(len(y), -1).all(axis=1)
+    rows = y.reshape(len(y), -1)
+    fine = np.logical_and(rows >= 0, rows < classes)
+    if ignored is not None:
+        fine = np.logical_or(fine, rows == ignored)
+    return np.all(fine, axis=1)
 
 
 CAUSE = Cause("FW109", "Labels lie outside the classes", suspect)

@@ -17,9 +17,9 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if found is None:
         return None
     (where, by), classes = found, evidence.data.classes
-    labels = evidence.data.test_labels if where == ("test",) else evidence.data.labels
-    assert labels is not None
-    whose = {("clients", "test_clients"): "clients'", ("test",): "the test set's"}.get(where, "all")
+    of_test = evidence.data.test_labels if where == data_edits.TESTS else None
+    labels = evidence.data.labels if of_test is None else of_test
+    whose = {data_edits.CLIENTS: "clients'", data_edits.TESTS: "the test set's"}.get(where, "all")
     sign = f"y - {by}" if by > 0 else f"y + {-by}"
     return Suspicion(
         why=f"{whose} labels run from {labels.least:g} to {labels.greatest:g}, and {classes} "

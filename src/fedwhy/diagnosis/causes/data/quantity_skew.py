@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from fedwhy.algorithms import LocalSGD
 from fedwhy.data.skew import effective_clients
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.other_algorithm import algorithm, by
+from fedwhy.diagnosis.other_algorithm import algorithm, replaceable
 from fedwhy.diagnosis.redealing import same_sizes
 from fedwhy.diagnosis.setup import Setup
 
@@ -39,9 +40,9 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 def remedy(setup: Setup, median: float) -> Edit | None:
     """FedNova, which undoes that large clients take more steps; or as many steps for all."""
-    if by(setup) == "fedavg":
+    if replaceable(setup):
         return algorithm("fednova")
-    if setup.local is None or setup.local.steps is not None:
+    if not isinstance(setup.local, LocalSGD) or setup.local.epochs is None:
         return None
     steps = max(1, round(setup.local.epochs * median / setup.local.batch_size))
     return edits.local(f"{steps} local steps at every client", steps=steps, epochs=None)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fedwhy.algorithms import LocalSGD
 from fedwhy.diagnosis import data_edits, edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
@@ -37,7 +38,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 def shuffled(evidence: Evidence) -> Edit:
     """Batches drawn from all of a client's examples."""
-    if evidence.setup.local is not None and hasattr(evidence.setup.local, "shuffle"):
+    if isinstance(evidence.setup.local, LocalSGD):
         return edits.local("examples shuffled in every epoch", shuffle=True)
     return Edit(
         "examples shuffled once",

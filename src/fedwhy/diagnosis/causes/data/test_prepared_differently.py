@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-import jax
 import numpy as np
 
 from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.data_facts import DataFacts
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 
@@ -28,7 +27,9 @@ VIEWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def suspect(evidence: Evidence) -> Suspicion | None:
     """Suspects it by the distance of mean and spread from what the test labels lead to expect."""
     data = evidence.data
-    if data.test_shift is None or data.table is None or data.test_table is None:
+    if data.test_shift is None or data.scale is None:
+        return None
+    if data.table is None or data.test_table is None:
         return None
     far, spread = float(data.test_shift.mean[0]), float(data.test_shift.spread[0])
     if far < FAR and abs(spread) < SPREAD:
@@ -47,62 +48,62 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             "mean": float(own.mean()),
             "deviation": float(own.std()),
         },
-        prescription=repair(evidence, far),
+        prescription=repair(data.setup.clients.x, own, test, data.scale.deviation, far),
         severity=Severity.error if far > 2 * VERY_FAR else Severity.warning,
     )
 
 
-def repair(evidence: Evidence, far: float) -> Edit:
-    """The test set prepared as the clients' examples are."""
-    code = "test = preparation.apply(raw_test)  # the preparation that was fitted on the clients"
-    view = best_view(evidence.data, far)
+def repair(
+    inputs: Any, own: np.ndarray, test: np.ndarray, deviation: np.ndarray, far: float
+) -> Edit:
+    """The test set prepared as the clients' examples are.
+
+    `inputs` are the clients' as they are kept; `own` and `test` `[examples, features]` are as the
+    model sees them.
+    """
+
+    def edit(what: str, function: Callable[[np.ndarray], np.ndarray]) -> Edit:
+        code = "test = preparation.apply(raw_test)  # what was fitted on the clients"
+        return data_edits.inputs(what, function, code=code, of=data_edits.TESTS)
+
+    view = best_view(inputs, own, test, deviation, far)
     if view is not None:
-        return data_edits.inputs(f"test {view}", VIEWS[view], code=code, of=data_edits.TESTS)
-    factor, offset = affine(evidence.data)
-    by = 1 / factor if 0 < factor < 1 else factor
-    if abs(offset) < 1e-2 and abs(by - 255) < 26:
-        factor, offset = (1 / 255, 0.0) if factor < 1 else (255.0, 0.0)
-        what = "test inputs divided by 255" if factor < 1 else "test inputs multiplied by 255"
-        scale = np.float32(factor)
-        return data_edits.inputs(
-            what, lambda a: np.asarray(a, np.float32) * scale, code=code, of=data_edits.TESTS
-        )
-    return data_edits.inputs(
-        "the test set prepared as the clients' examples are",
-        matching(evidence),
-        code=code,
-        of=data_edits.TESTS,
-    )
+        return edit(f"test {view}", VIEWS[view])
+    factor, offset = affine(own, test)
+    if abs(offset) < 1e-2 * own.std():
+        for exact, what in ((1 / 255, "divided by 255"), (255.0, "multiplied by 255")):
+            if abs(factor / exact - 1) < 0.1:
+                return edit(f"test inputs {what}", of_all(exact, 0.0))
+    left = (factor * test.mean(axis=0) + offset - own.mean(axis=0)) / deviation
+    one_for_all = float(np.sqrt(np.square(left).mean())) < FAR
+    if one_for_all or not isinstance(inputs, np.ndarray) or inputs[0].size != own.shape[1]:
+        match = of_all(factor, offset)
+    else:
+        match = of_each(own, test)
+    return edit("the test set prepared as the clients' examples are", match)
 
 
-def best_view(data: DataFacts, far: float) -> str | None:
+def best_view(
+    inputs: Any, own: np.ndarray, test: np.ndarray, deviation: np.ndarray, far: float
+) -> str | None:
     """The way of turning test images that makes them the clients'; None if none does."""
-    own, test = data.setup.clients.x, data.setup.test
-    if test is None or not isinstance(own, np.ndarray) or not isinstance(test.x, np.ndarray):
+    if not isinstance(inputs, np.ndarray) or inputs.ndim != 4 or inputs[0].size != own.shape[1]:
         return None
-    if own.ndim != 4 or data.table is None or data.test_table is None or data.scale is None:
-        return None
-    shape = (-1, *own.shape[1:])
-    if data.table.x.shape[1] != np.prod(own.shape[1:]):
-        return None
-    centre = data.table.x.mean(axis=0)
-    found = {}
+    shape, found = (1, *inputs.shape[1:]), {}
     for name, view in VIEWS.items():
-        turned = view(data.test_table.x.mean(axis=0).reshape(shape))
-        if turned.shape[1:] == own.shape[1:]:
-            apart = (turned.ravel() - centre) / data.scale.deviation
+        turned = view(test.mean(axis=0).reshape(shape))
+        if turned.shape == shape:
+            apart = (turned.ravel() - own.mean(axis=0)) / deviation
             found[name] = float(np.sqrt(np.square(apart).mean()))
     name = min(found, key=found.__getitem__)
     return name if found[name] < FIXED * far else None
 
 
-def affine(data: DataFacts) -> tuple[float, float]:
-    """Factor and offset that make the test set's mean and deviation over all features the clients'.
+def affine(own: np.ndarray, test: np.ndarray) -> tuple[float, float]:
+    """Factor and offset that give the test set the clients' mean and deviation over all features.
 
     The factor is negative where features that are high at clients are low in the test set.
     """
-    assert data.table is not None and data.test_table is not None
-    own, test = data.table.x, data.test_table.x
     factor = float(own.std() / max(test.std(), 1e-12))
     ours, theirs = own.mean(axis=0), test.mean(axis=0)
     if own.shape[1] > 1 and ours.std() > 0 and theirs.std() > 0:
@@ -110,19 +111,13 @@ def affine(data: DataFacts) -> tuple[float, float]:
     return factor, float(own.mean() - factor * test.mean())
 
 
-def matching(evidence: Evidence) -> Callable[[np.ndarray], np.ndarray]:
-    """A function of test arrays that gives each feature the clients' mean and deviation.
+def of_all(factor: float, offset: float) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of arrays, the same for all features."""
+    return lambda a: (np.asarray(a, np.float32) * factor + offset).astype(np.float32)
 
-    Where one factor and offset for all features will do, they are taken.
-    """
-    data = evidence.data
-    assert data.table is not None and data.test_table is not None and data.scale is not None
-    own, test = data.table.x, data.test_table.x
-    factor, offset = affine(data)
-    left = (factor * test.mean(axis=0) + offset - own.mean(axis=0)) / data.scale.deviation
-    one = float(np.sqrt(np.square(left).mean())) < FAR
-    if one or len(jax.tree.leaves(data.setup.clients.x)) > 1:
-        return lambda a: (np.asarray(a, np.float32) * factor + offset).astype(np.float32)
+
+def of_each(own: np.ndarray, test: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of arrays that gives each feature the clients' mean and deviation."""
     spread = test.std(axis=0)
     factors = own.std(axis=0) / np.where(spread > 0, spread, 1)
     offsets = own.mean(axis=0) - factors * test.mean(axis=0)

@@ -7,7 +7,7 @@ import numpy as np
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.other_algorithm import algorithm, by
+from fedwhy.diagnosis.other_algorithm import algorithm, replaceable
 from fedwhy.diagnosis.setup import Setup
 
 GAP, BEYOND = 0.25, 0.15
@@ -40,7 +40,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 def remedy(setup: Setup) -> Edit | None:
     """An algorithm that gives clients with a high loss more weight."""
-    return algorithm("qffl", q=1.0) if by(setup) == "fedavg" else None
+    return algorithm("qffl", q=1.0) if replaceable(setup) else None
 
 
 CAUSE = Cause("FW505", "The mean hides clients that are served badly", suspect)
