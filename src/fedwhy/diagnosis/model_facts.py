@@ -160,8 +160,9 @@ def seen_labels(model: Model, y: np.ndarray, output: Any) -> tuple[np.ndarray, n
     if model.preparation is not None:
         return np.asarray(model.preparation.labels(y)), y
     leaf = jax.tree.leaves(output)[0]
-    if y.dtype.kind in "iu" and leaf.ndim > 1 and y.size == np.prod(leaf.shape[:-1]):
-        y = y % leaf.shape[-1]
+    shape = leaf.shape
+    if y.dtype.kind in "iu" and shape[-1:] > (1,) and y.size == np.prod(shape[:-1]):
+        y = y % shape[-1]
     return y, y
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fedwhy.errors import number, one_of, whole_number
 from fedwhy.models.keras_backend import use_keras
+from fedwhy.models.keras_names import stem
 
 Shape = tuple[int, ...]
 
@@ -132,7 +133,7 @@ def _grouped(layer: Any) -> Any:
         epsilon=layer.epsilon,
         center=layer.center,
         scale=layer.scale,
-        name=layer.name.removesuffix("_bn") + "_gn",
+        name=None if stem(layer) else layer.name.removesuffix("_bn") + "_gn",
     )
 
 

@@ -11,16 +11,15 @@ def history(training, test):
     return [{"train_accuracy": a, "test_accuracy": b} for a, b in zip(training, test, strict=True)]
 
 
-@pytest.mark.parametrize(
-    "make", [lambda: in_keras(relu(), dense(5)), lambda: Model.from_zoo("mlp", 12)]
-)
-def test_outputs_that_are_not_as_many_as_the_classes_are_mended(make):
-    problem = setup(make())
+@pytest.mark.parametrize("front", ["keras", "zoo"])
+def test_outputs_that_are_not_as_many_as_the_classes_are_mended(front):
+    zoo = front == "zoo"
+    problem = setup(Model.from_zoo("mlp", 12) if zoo else in_keras(relu(), dense(5)))
     found = suspected(Evidence(problem))["FW203"]
     assert found.severity is Severity.error
     better = found.prescription.apply(problem)
     assert "FW203" not in suspected(Evidence(better))
-    assert better.train(1, 0).history[0]["test_accuracy"] > 0
+    assert better.train(1, 0).history[-1]["test_accuracy"] > 0
 
 
 def test_a_narrow_layer_is_widened():
@@ -52,10 +51,9 @@ def test_what_is_learned_by_heart_is_left_to_a_smaller_model():
 
 def convolutions(count, kernel, **options):
     def build():
-        layers = [
-            keras.layers.Conv2D(8, kernel, activation="relu", **options) for _ in range(count)
-        ]
-        return keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(10)])
+        layers = keras.layers
+        maps = [layers.Conv2D(8, kernel, activation="relu", **options) for _ in range(count)]
+        return keras.Sequential([*maps, layers.Flatten(), layers.Dense(10)])
 
     return Model.from_keras(build, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 

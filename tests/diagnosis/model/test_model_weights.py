@@ -33,7 +33,7 @@ WRONG = {
         relu(**normal(1e-5)), relu(**normal(1e-5)), dense(10, **normal(1e-5))
     ),
     "FW212 Keras": lambda: in_keras(relu(**normal(2)), relu(**normal(2)), dense(10, **normal(2))),
-    "FW213 Keras": lambda: in_keras(relu(200), dense(10, **normal(0.8))),
+    "FW213 Keras": lambda: in_keras(relu(200), dense(10, **normal(1.2))),
     "FW214 Keras": lambda: in_keras(
         relu(kernel_initializer="zeros"), dense(10, kernel_initializer="zeros")
     ),

@@ -30,11 +30,13 @@ def weight_norm(facts: ModelFacts) -> float:
 
 
 def explosion(facts: ModelFacts) -> float:
-    """The gradient's norm relative to the weights', for inputs of size one.
+    """The gradient's norm relative to the weights', for inputs and errors of size one.
 
-    From 1 on, a step at rate 1 would replace the model.
+    From 1 on, a step at rate 1 would replace the model. Only crossentropies have a slope of their
+    own; that of a squared error grows with the error.
     """
-    return facts.gradient / max(facts.inputs, 1.0) / max(weight_norm(facts), 1.0)
+    slope = 1.0 if facts.taken else max(2 * facts.loss, 1.0)
+    return facts.gradient / max(facts.inputs, 1.0) / slope / max(weight_norm(facts), 1.0)
 
 
 def explodes(facts: ModelFacts) -> bool:
