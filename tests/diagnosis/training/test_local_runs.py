@@ -38,7 +38,7 @@ def healthy(digits):
 
 
 def test_a_rate_that_makes_the_loss_jump_or_rise_is_too_high_and_not_too_low(digits):
-    broken = setup(digits, local(optax.sgd(20.0)))
+    broken = setup(digits, local(optax.sgd(5.0))).changed(model=fw.Model.from_zoo("mlp"))
     history = run(broken)
     assert suspected("FW301", broken, history).confidence >= 0.4
     assert suspected("FW302", broken, history) is None
