@@ -29,13 +29,15 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if not signs:
         return None
     worst = max(signs, key=lambda sign: signs[sign])
+    change = curves.relative(evidence, "local_loss_last", "local_loss_first")
+    learns = change is not None and change < 1  # Then it is the server that jumps, as in FW401.
     usual = USUAL_ADAPTIVE if local.adaptive else USUAL
     tens = np.clip(np.round(np.log10(rate / usual)), 2 if curves.diverged(evidence) else 1, 3)
     return Suspicion(
         f"{worst}; a local step goes {rate:.2g} times as far as its gradient"
         if not local.adaptive
         else f"{worst}; a local step moves every parameter by about {rate:.2g}",
-        signs[worst],
+        signs[worst] * (0.5 if learns and not curves.diverged(evidence) else 1.0),
         {"rate": rate, "adaptive": local.adaptive, "signs": list(signs)},
         edits.rate(10.0 ** -tens.item()),
         standing=False,
