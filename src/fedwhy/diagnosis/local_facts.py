@@ -99,7 +99,8 @@ def factor(setup: Setup, **client: int) -> float:
 def trial_client(setup: Setup, **changes: int) -> Client:
     """A `Client` of median size in round 1, but for `changes`."""
     examples = int(np.median(setup.clients.sizes))
-    client = Client(*map(jnp.int32, (0, examples, 1, 0)), jnp.float32(1))
+    zero, one = jnp.int32(0), jnp.int32(1)
+    client = Client(zero, jnp.int32(examples), one, zero, jnp.float32(1))
     return client._replace(**{name: jnp.int32(value) for name, value in changes.items()})
 
 

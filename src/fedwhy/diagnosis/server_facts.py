@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fedwhy.aggregators import Message, Stack
+from fedwhy.aggregators import Message, Stack, mean
 from fedwhy.aggregators.catalogue import RULES
 from fedwhy.algorithms import Algorithm, Broadcast, Round, ServerState, Update
 from fedwhy.diagnosis import trial
@@ -53,8 +53,8 @@ class ServerFacts(NamedTuple):
     - `sent`: whether what clients receive changes with the server's weights
     - `shares` float `[clients]`: what each client of the population weighs in a mean of all; None
       where the aggregator is no mean
-    - `test`: of an aggregator of the user's own, or the mean; None for those that change messages
-      by design
+    - `test`: of an aggregator of the user's own; None for those of the catalogue, some of which
+      change messages by design
     """
 
     ratio: float
@@ -169,11 +169,13 @@ def shares_of(
 
 
 def testable(algorithm: Algorithm) -> bool:
-    """Whether the aggregator must give equal updates back: the mean, and one of a user's own.
+    """Whether the aggregator is a user's own, which must give equal updates back.
 
-    The rules of the catalogue have tests of their own, and attacks change messages on purpose.
+    Those of the catalogue have tests of their own, and attacks change messages on purpose.
     """
     aggregator = algorithm.aggregator
+    if aggregator.encode.__module__ == mean.__module__:
+        return False
     known = [rule for rule in RULES if rule != "mean"] + [" under "]
     changes = aggregator.traits._replace(counts=False)
     return aggregator.privacy is None and not (

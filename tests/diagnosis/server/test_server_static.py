@@ -102,8 +102,8 @@ def test_an_aggregation_that_is_no_mean_fails_its_self_test(digits, rule, words)
     [
         own(lambda leaf: leaf.mean(axis=0)),
         aggregators.median(),
-        aggregators.trimmed_mean(1),
-        aggregators.secure_mean(clip=1.0),
+        aggregators.trimmed_mean(byzantine=1),
+        aggregators.secure_mean(1.0),
         aggregators.chain(aggregators.clip(0.1), aggregators.mean()),
         aggregators.chain(aggregators.quantize(4), aggregators.mean()),
     ],

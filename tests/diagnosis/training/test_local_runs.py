@@ -38,7 +38,7 @@ def healthy(digits):
 
 
 def test_a_rate_that_makes_the_loss_jump_or_rise_is_too_high_and_not_too_low(digits):
-    broken = setup(digits, local(optax.sgd(20.0)))
+    broken = setup(digits, local(optax.sgd(5.0))).changed(model=fw.Model.from_zoo("mlp"))
     history = run(broken)
     assert suspected("FW301", broken, history).confidence >= 0.4
     assert suspected("FW302", broken, history) is None
@@ -50,6 +50,15 @@ def test_clients_that_get_worse_by_training_have_too_high_a_rate(healthy):
     worse = with_fields(history, local_loss_first=1.0, local_loss_last=1.5)
     assert suspected("FW301", made, worse).confidence == 0.7
     assert suspected("FW301", made, history, updates=updates(1.0, 2.0)).confidence == 0.7
+
+
+def test_a_jumping_loss_is_hardly_the_clients_where_they_train_well(healthy):
+    made, history = healthy
+    jumping = [record | {"train_loss": 1.0 + record["round"] % 2} for record in history]
+    fine = with_fields(jumping, local_loss_first=2.0, local_loss_last=1.0)
+    bad = with_fields(jumping, local_loss_first=1.0, local_loss_last=2.0)
+    assert suspected("FW301", made, fine).confidence <= 0.25
+    assert suspected("FW301", made, bad).confidence == 0.7
 
 
 def test_a_slow_and_steady_loss_is_a_rate_too_low_and_not_too_high(digits):

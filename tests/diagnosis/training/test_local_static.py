@@ -55,7 +55,7 @@ def test_a_huge_rate_is_suspected_before_the_run(digits, optimizer):
 
 def test_a_tiny_rate_is_suspected_before_the_run_and_raised(digits):
     broken = setup(digits, local(optax.sgd(1e-4)))
-    assert suspected("FW302", broken).prescription.what.endswith("100 times as high")
+    assert suspected("FW302", broken).prescription.what.endswith("1000 times as high")
     assert gone_after("FW302", broken)
 
 

@@ -37,8 +37,7 @@ def rate(factor: float) -> Edit:
         now = settings.get("client", {}).get("learning_rate", LEARNING_RATE)
         return (Change("client", "learning_rate", rounded(now * factor)),)
 
-    times = f"{factor:.3g} times as high" if factor > 1 else f"{1 / factor:.3g} times lower"
-    return Edit(f"the client learning rate {times}", apply, changes)
+    return Edit(f"the client learning rate {times(factor)}", apply, changes)
 
 
 def optimizer(what: str, made: optax.GradientTransformation, **keys: Any) -> Edit:
@@ -119,6 +118,13 @@ def both(first: Edit, second: Edit) -> Edit:
 def without_change(setup: Setup) -> Setup:
     """For edits that only a person can make: there is nothing to run."""
     raise ParameterError("prescription", "is a change to your own code")
+
+
+def times(factor: float) -> str:
+    """A factor of a rate in words."""
+    if factor > 1:
+        return f"{rounded(factor):g} times as high"
+    return f"{rounded(1 / factor):g} times lower"
 
 
 def rounded(value: float) -> float:

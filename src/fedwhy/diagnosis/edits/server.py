@@ -10,7 +10,7 @@ import optax
 
 from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, Algorithm, innermost
 from fedwhy.algorithms.algorithm import aggregating, global_weights
-from fedwhy.diagnosis.edits.common import rounded, without_change
+from fedwhy.diagnosis.edits.common import rounded, times, without_change
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 
@@ -31,8 +31,7 @@ def server_rate(factor: float) -> Edit:
     def changes(settings: Settings) -> tuple[Change, ...]:
         return (Change("server", "learning_rate", rounded(factor * rate_of(settings))),)
 
-    times = f"{factor:.3g} times as high" if factor > 1 else f"{1 / factor:.3g} times lower"
-    return Edit(f"the server learning rate {times}", apply, changes)
+    return Edit(f"the server learning rate {times(factor)}", apply, changes)
 
 
 def server_optimizer(what: str, name: str, **options: float) -> Edit:

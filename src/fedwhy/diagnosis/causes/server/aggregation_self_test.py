@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.server.pairwise_averaging import halves, mean_of_all
 from fedwhy.diagnosis.evidence import Evidence
-from fedwhy.diagnosis.finding import Severity, Suspicion
+from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 from fedwhy.diagnosis.server_facts import SelfTest
 
 # Rounding errors of a sum are far below this.
@@ -15,21 +16,22 @@ OFF = 1e-2
 def suspect(evidence: Evidence) -> Suspicion | None:
     """By what comes of made-up messages: equal ones, in another order, one after another."""
     server = evidence.server
-    if server is None or (test := server.test) is None or halves(test):
+    if server is None or (server.test is not None and halves(server.test)):
         return None
-    failed = failure(test)
-    if not failed and server.ratio == 0:
-        failed = "the server's weights do not move, whatever the aggregate is"
-    if not failed:
+    if server.ratio == 0:
+        return Suspicion(
+            "the server's weights do not move, whatever the aggregate is",
+            0.95,
+            {"step_over_update": 0.0},
+            Edit("a server that steps", edits.without_change, code=STEPS),
+            severity=Severity.error,
+        )
+    if server.test is None or not (failed := failure(server.test)):
         return None
     return Suspicion(
         failed,
         0.95,
-        {
-            "equal_updates_off_by": test.equal,
-            "shares": list(test.shares),
-            "shares_reversed": list(test.reversed),
-        },
+        server.test._asdict(),
         mean_of_all(evidence)._replace(code=CODE),
         severity=Severity.error,
     )
@@ -51,6 +53,9 @@ def failure(test: SelfTest) -> str:
 CODE = (
     "an aggregator of your own  ->  fw.aggregators.mean(), or check yours: equal updates must come "
     "back unchanged, in any order, and no message may overwrite another"
+)
+STEPS = (
+    "Algorithm(..., server=...)  ->  return server._replace(weights=...), with the aggregate in it"
 )
 
 CAUSE = Cause("FW412", "The aggregation fails its self-test", suspect)

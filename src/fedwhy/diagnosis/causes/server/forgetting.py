@@ -10,8 +10,8 @@ from fedwhy.simulation.sampling import cohort_size
 
 # Recall that classes lose after they had it, on average over classes and evaluations.
 LOST = 0.15
-# The same of the whole accuracy, which hides classes behind each other.
-LOST_OF_ALL = 0.08
+# The same of the whole accuracy, relative to its best: it hides classes behind each other.
+LOST_OF_ALL = 0.1
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
@@ -22,12 +22,13 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if len(recall) >= curves.LEAST:
         lost, limit, of = forgotten(np.array(recall, float)), LOST, "the recall of a class"
     elif len(accuracy) >= curves.LEAST:
-        lost, limit, of = forgotten(np.array(accuracy)[:, None]), LOST_OF_ALL, "accuracy"
+        best = max(*accuracy, 1e-6)
+        lost, limit, of = forgotten(np.array(accuracy)[:, None] / best), LOST_OF_ALL, "accuracy"
     else:
         return None
     clients = setup.clients.clients
     cohort = cohort_size(setup.cohort, clients)
-    if lost < limit or cohort == clients:
+    if not lost >= limit or cohort == clients:
         return None
     return Suspicion(
         f"{of} is {lost:.0%} below the best that it has been, on average over the run, with "

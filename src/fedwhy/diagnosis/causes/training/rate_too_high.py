@@ -4,6 +4,7 @@ import numpy as np
 
 from fedwhy.diagnosis import curves, edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.causes.training.rate_too_low import USUAL, USUAL_ADAPTIVE
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
 
@@ -18,7 +19,7 @@ LARGE_UPDATE = 1.0
 def suspect(evidence: Evidence) -> Suspicion | None:
     """By what local training does to the loss, by the size of updates, and by the rate itself."""
     local = evidence.local
-    if local is None or not np.isfinite(local.rate):
+    if local is None or not local.rate > 0:
         return None
     rate = local.rate if local.adaptive else local.rate * max(local.momentum, 1.0)
     excess = rate / (HIGH_ADAPTIVE if local.adaptive else HIGH)
@@ -28,14 +29,17 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if not signs:
         return None
     worst = max(signs, key=lambda sign: signs[sign])
-    times = 0.01 if excess >= 10 or curves.diverged(evidence) else 0.1
+    change = curves.relative(evidence, "local_loss_last", "local_loss_first")
+    learns = change is not None and change < 1  # Then it is the server that jumps, as in FW401.
+    usual = USUAL_ADAPTIVE if local.adaptive else USUAL
+    tens = np.clip(np.round(np.log10(rate / usual)), 2 if curves.diverged(evidence) else 1, 3)
     return Suspicion(
         f"{worst}; a local step goes {rate:.2g} times as far as its gradient"
         if not local.adaptive
         else f"{worst}; a local step moves every parameter by about {rate:.2g}",
-        signs[worst],
+        signs[worst] * (0.5 if learns and not curves.diverged(evidence) else 1.0),
         {"rate": rate, "adaptive": local.adaptive, "signs": list(signs)},
-        edits.rate(times),
+        edits.rate(10.0 ** -tens.item()),
         standing=False,
     )
 
