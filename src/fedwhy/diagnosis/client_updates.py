@@ -52,7 +52,8 @@ class Updates(NamedTuple):
     - `after_sent` float `[clients]`: as `after`, by the global model and what reached the rule
     - `mean_fidelity`, `mean_error`: of the weighted means of what was trained (t) and of what
       reached the rule (s), their cosine and `|s - t|^2 / |t|^2`
-    - `mean_norm`: of the weighted mean of what was trained; `weights_norm`: of the global parameters
+    - `mean_norm`: of the weighted mean of what was trained
+    - `weights_norm`: of the global parameters
     - `parameters`: how many numbers a message has
     - `confusion` int `[clients, classes, classes]`: of each client's examples (at most 256), how
       many of a label (first) the model took for a class (second), before training; None where

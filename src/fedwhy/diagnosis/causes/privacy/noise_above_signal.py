@@ -2,8 +2,7 @@
 
 Of d parameters, a cohort of m and noise of the standard deviation z C on the sum of clipped
 updates, the noise of the mean has the norm `z C sqrt(d) / m` (McMahan et al., "Learning
-Differentially Private Recurrent Language Models", ICLR 2018, Algorithm 1).
-What that does in a run is in `reach.py`.
+Differentially Private Recurrent Language Models", ICLR 2018, Algorithm 1). What that does in a run is in `reach.py`.
 """
 
 import math
@@ -55,8 +54,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     drowned = ratio < DROWNED
     return Suspicion(
         f"The noise of a round's mean has the norm {noise.norm:.3g}, what clients agree on "
-        f"{signal:.3g}: what the model can learn in {setup.rounds} rounds is {ratio:.2g} times as long as the "
-        "noise in it",
+        f"{signal:.3g}: what the model can learn in {setup.rounds} rounds is "
+        f"{ratio:.2g} times as long as the noise in it",
         0.85 if drowned else 0.4,
         {
             "noise_norm": noise.norm,
