@@ -1,5 +1,7 @@
 """Faulty and hostile clients are named, and healthy skewed ones are not."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +30,7 @@ def attacked(attack):
     return ag.attacked(ag.mean(), attack, clients=[3, 7])
 
 
-def suspicions(evidence):
+def suspicions(evidence) -> dict[str, Any]:
     found = {code: cause.suspect(evidence) for code, cause in BY_CODE.items()}
     return {code: suspicion for code, suspicion in found.items() if suspicion is not None}
 
@@ -51,7 +53,8 @@ def test_hostile_clients_are_named_and_left_out(code, attack):
     assert tuple(found[code].evidence["clients"]) == HOSTILE
     repaired = found[code].probe.apply(evidence.setup)
     everyone = Population(repaired.clients, np.arange(10), lambda positions: np.zeros(10))
-    drawn = repaired.sampler.draw(everyone, 10, 0, 1).clients
+    sampler: Any = repaired.sampler
+    drawn = sampler.draw(everyone, 10, 0, 1).clients
     assert drawn.tolist() == [0, 1, 2, 4, 5, 6, 8, 9]
 
 

@@ -1,5 +1,7 @@
 """Compression that leaves too little of real updates, by sending them through it."""
 
+from typing import Any
+
 import optax
 import pytest
 
@@ -25,7 +27,7 @@ def examined(link) -> Evidence:
     return Evidence(setup, None, (updates, updates))
 
 
-def suspicions(evidence):
+def suspicions(evidence) -> dict[str, Any]:
     found = {code: cause.suspect(evidence) for code, cause in BY_CODE.items()}
     return {code: suspicion for code, suspicion in found.items() if suspicion is not None}
 

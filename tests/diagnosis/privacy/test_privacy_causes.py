@@ -1,6 +1,7 @@
 """Clipping and noise that leave too little of the updates, and a private setup that does not."""
 
 from functools import cache
+from typing import Any
 
 import optax
 import pytest
@@ -40,7 +41,7 @@ def evidence_of(aggregator) -> Evidence:
     return Evidence(setup_of(aggregator), None, (plain(), plain()))
 
 
-def suspicions(aggregator):
+def suspicions(aggregator) -> dict[str, Any]:
     evidence = evidence_of(aggregator)
     found = {code: cause.suspect(evidence) for code, cause in BY_CODE.items()}
     return {code: suspicion for code, suspicion in found.items() if suspicion is not None}

@@ -2,7 +2,8 @@
 
 Of d parameters, a cohort of m and noise of the standard deviation z C on the sum of clipped
 updates, the noise of the mean has the norm `z C sqrt(d) / m` (McMahan et al., "Learning
-Differentially Private Recurrent Language Models", ICLR 2018, Algorithm 1). What that does in a run is in `reach.py`.
+Differentially Private Recurrent Language Models", ICLR 2018, Algorithm 1). What that does
+in a run is in `reach.py`.
 """
 
 import math
