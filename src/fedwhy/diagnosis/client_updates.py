@@ -53,6 +53,7 @@ class Updates(NamedTuple):
     - `mean_fidelity`, `mean_error`: of the weighted means of what was trained (t) and of what
       reached the rule (s), their cosine and `|s - t|^2 / |t|^2`
     - `mean_norm`: of the weighted mean of what was trained
+    - `weights_norm`: of the global parameters
     - `parameters`: how many numbers a message has
     - `confusion` int `[clients, classes, classes]`: of each client's examples (at most 256), how
       many of a label (first) the model took for a class (second), before training; None where
@@ -73,6 +74,7 @@ class Updates(NamedTuple):
     mean_fidelity: float
     mean_error: float
     mean_norm: float
+    weights_norm: float
     parameters: int
     confusion: np.ndarray | None
 
@@ -179,6 +181,7 @@ class Examination:
             mean_fidelity=float(found.mean_fidelity),
             mean_error=float(found.mean_error),
             mean_norm=float(found.mean_norm),
+            weights_norm=float(trees.norm(weights.params)),
             parameters=trees.size(self.update),
             confusion=np.stack(confusion) if confusion else None,
         )

@@ -1,5 +1,7 @@
 """Faulty and hostile clients are named, and healthy skewed ones are not."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,8 +13,8 @@ from fedwhy import aggregators as ag
 from fedwhy.aggregators.attacks import Alone
 from fedwhy.diagnosis import Evidence
 from fedwhy.diagnosis.causes.clients import CAUSES
-from fedwhy.diagnosis.client_edits import LeavingOut, named
-from fedwhy.diagnosis.client_updates import Examination, beginning
+from fedwhy.diagnosis.client_edits import named, without_clients
+from fedwhy.simulation.samplers import Population
 
 BY_CODE = {cause.code: cause for cause in CAUSES}
 DIRICHLET = fw.Dirichlet(alpha=1.0)
@@ -28,7 +30,7 @@ def attacked(attack):
     return ag.attacked(ag.mean(), attack, clients=[3, 7])
 
 
-def suspicions(evidence):
+def suspicions(evidence) -> dict[str, Any]:
     found = {code: cause.suspect(evidence) for code, cause in BY_CODE.items()}
     return {code: suspicion for code, suspicion in found.items() if suspicion is not None}
 
@@ -37,12 +39,12 @@ def suspicions(evidence):
     ("code", "attack"),
     [
         ("FW603", ag.attacks.sign_flip()),
-        ("FW603", ag.attacks.inner_product_manipulation(2.0)),
+        ("FW605", ag.attacks.alie(2.0)),
         ("FW604", ag.attacks.scale(10.0)),
         ("FW605", ag.attacks.free_rider()),
         ("FW605", ag.attacks.gaussian(0.01)),
     ],
-    ids=["sign", "product", "scale", "zero", "noise"],
+    ids=["sign", "copies", "scale", "zero", "noise"],
 )
 def test_hostile_clients_are_named_and_left_out(code, attack):
     evidence = evidence_of(DIRICHLET, aggregator=attacked(attack))
@@ -50,11 +52,16 @@ def test_hostile_clients_are_named_and_left_out(code, attack):
     assert code in found
     assert tuple(found[code].evidence["clients"]) == HOSTILE
     repaired = found[code].probe.apply(evidence.setup)
-    updates = Examination(evidence.setup)(beginning(evidence.setup), 1)
-    drawn = repaired.sampler.draw
-    assert isinstance(repaired.sampler, LeavingOut)
-    assert repaired.train(1, 0).history[1]["clients"] == 8
-    assert len(updates.ids) == 10 and callable(drawn)
+    everyone = Population(repaired.clients, np.arange(10), lambda positions: np.zeros(10))
+    sampler: Any = repaired.sampler
+    drawn = sampler.draw(everyone, 10, 0, 1).clients
+    assert drawn.tolist() == [0, 1, 2, 4, 5, 6, 8, 9]
+
+
+def test_without_them_a_run_has_the_others_alone():
+    setup = setup_of(DIRICHLET, aggregator=attacked(ag.attacks.sign_flip()))
+    record = without_clients([3, 7], setup).apply(setup).train(1, 0).history[1]
+    assert record["clients"] == 8 and record["attacks"] == 0
 
 
 def test_updates_that_are_not_finite_are_named_by_refusals():

@@ -80,7 +80,7 @@ def kinds(updates: Updates, clients: FederatedDataset) -> Kinds:
     as_trained = np.median(updates.fidelity[there]) > FAITHFUL if there.any() else False
     turned = with_others(updates) < AGAINST
     unrelated = there & as_trained & (np.abs(updates.fidelity) < UNRELATED) & ~turned
-    return Kinds(zero, there & copied(updates, clients) & ~turned, unrelated)
+    return Kinds(zero, there & copied(updates, clients), unrelated)
 
 
 def copied(updates: Updates, clients: FederatedDataset) -> np.ndarray:

@@ -46,12 +46,11 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     One label of a client may be taken for another by chance of the model: it stands if there are
     several. A model that does not know half of the examples tells nothing.
     """
-    if evidence.updates is None or evidence.updates[-1].confusion is None:
+    updates = evidence.updates[-1] if evidence.updates else None
+    confusion = updates.confusion if updates else None
+    if updates is None or confusion is None or np.median(recognised(confusion)) < RECOGNISED:
         return None
-    updates = evidence.updates[-1]
-    if np.median(recognised(updates.confusion)) < RECOGNISED:
-        return None
-    found = flips(updates.confusion)
+    found = flips(confusion)
     rows = sorted({flip.row for flip in found})
     if not rows or len(rows) >= MOST * len(updates.ids):
         return None

@@ -1,9 +1,11 @@
 """What compression leaves of the clients' real updates: a self-test of the compressor."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
+from fedwhy.diagnosis.causes.privacy.reach import DROWNED, reach
 from fedwhy.diagnosis.evidence import Evidence
 
 
@@ -25,3 +27,12 @@ def fidelity_of(evidence: Evidence) -> Fidelity | None:
         return None
     initial = evidence.updates[0]
     return Fidelity(float(np.median(initial.fidelity)), initial.mean_fidelity, initial.mean_error)
+
+
+def lost_in(evidence: Evidence, fidelity: Fidelity) -> bool:
+    """Whether errors without a bias, which are noise, go as far in the run as what is learned."""
+    if evidence.updates is None:
+        return False
+    initial = evidence.updates[0]
+    noise = math.sqrt(fidelity.error) * initial.mean_norm
+    return reach(initial, initial.mean_norm, noise, evidence.setup.rounds) < DROWNED

@@ -2,8 +2,8 @@
 
 Of d parameters, a cohort of m and noise of the standard deviation z C on the sum of clipped
 updates, the noise of the mean has the norm `z C sqrt(d) / m` (McMahan et al., "Learning
-Differentially Private Recurrent Language Models", ICLR 2018, Algorithm 1). Over T rounds signals
-add up and independent noise in part cancels: their quotient is `sqrt(T)` times that of one round.
+Differentially Private Recurrent Language Models", ICLR 2018, Algorithm 1). What that does
+in a run is in `reach.py`.
 """
 
 import math
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from fedwhy.diagnosis.aggregator_edits import piece, pieces_of
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.privacy.clipping import clipping_of
+from fedwhy.diagnosis.causes.privacy.reach import DROWNED, WEAK, reach
 from fedwhy.diagnosis.client_updates import Updates
 from fedwhy.diagnosis.edits import rounded
 from fedwhy.diagnosis.evidence import Evidence
@@ -20,8 +21,8 @@ from fedwhy.diagnosis.setup import Setup
 from fedwhy.privacy import Toeplitz
 from fedwhy.simulation.sampling import cohort_size
 
-# Signal over noise of the whole run: none is left, it may be too little, and what is aimed at.
-DROWNED, WEAK, CLEAR = 1.0, 3.0, 5.0
+# How many times the noise what is learned should be: what the prescription aims at.
+CLEAR = 5.0
 
 
 class Noise(NamedTuple):
@@ -39,7 +40,7 @@ class Noise(NamedTuple):
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
-    """A signal-to-noise ratio of the whole run that leaves no signal.
+    """Noise that goes as far in the run as what is learned.
 
     It is that with the best clipping norm: noise for a norm that is too high is another cause.
     """
@@ -48,18 +49,19 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         return None
     setup = evidence.setup
     signal = clipped_signal(evidence, evidence.updates[0])
-    ratio = signal / noise.norm * math.sqrt(setup.rounds)
+    ratio = reach(evidence.updates[0], signal, noise.norm, setup.rounds)
     if not ratio < WEAK:
         return None
     drowned = ratio < DROWNED
     return Suspicion(
         f"The noise of a round's mean has the norm {noise.norm:.3g}, what clients agree on "
-        f"{signal:.3g}; over {setup.rounds} rounds that is a signal-to-noise ratio of {ratio:.2g}",
+        f"{signal:.3g}: what the model can learn in {setup.rounds} rounds is "
+        f"{ratio:.2g} times as long as the noise in it",
         0.85 if drowned else 0.4,
         {
             "noise_norm": noise.norm,
             "signal_norm": signal,
-            "signal_to_noise": ratio,
+            "learned_over_noise": ratio,
             "parameters": evidence.updates[0].parameters,
             "cohort": cohort_size(setup.cohort, setup.clients.clients),
         },

@@ -9,12 +9,13 @@ import math
 
 from fedwhy.diagnosis.aggregator_edits import piece, pieces_of
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.causes.privacy.fidelity import fidelity_of
+from fedwhy.diagnosis.causes.privacy.fidelity import Fidelity, fidelity_of, lost_in
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Suspicion
 from fedwhy.diagnosis.setup import Setup
 
-# Cosines of the mean that arrives with that which was trained: little is left, some is lost.
+# Cosines of the mean that arrives with that which was trained: where rounding has a bias, little is
+# left; some is lost.
 POOR, FAIR = 0.7, 0.95
 # The squared error of the mean that is aimed at, over its square.
 SMALL = 0.01
@@ -26,7 +27,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     fidelity = fidelity_of(evidence)
     if finer is None or fidelity is None or max(fidelity.each, fidelity.mean) >= FAIR:
         return None
-    poor = fidelity.mean < POOR
+    poor = harms(evidence, fidelity)
     return Suspicion(
         f"Of the updates of the first round, what arrives has a cosine of {fidelity.each:.2f} with "
         f"what was sent (the median client's), and their means one of {fidelity.mean:.2f}; the "
@@ -36,6 +37,14 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         finer,
         standing=poor,
     )
+
+
+def harms(evidence: Evidence, fidelity: Fidelity) -> bool:
+    """Whether the error goes as far as what is learned, or has a bias and leaves little."""
+    quantize = pieces_of(evidence.setup).get("quantize")
+    if quantize is not None and not quantize.arguments["stochastic"]:
+        return fidelity.mean < POOR
+    return lost_in(evidence, fidelity)
 
 
 def finer_quantisation(setup: Setup, evidence: Evidence) -> Edit | None:

@@ -7,7 +7,7 @@ share of them that a round sends (Stich, Cordonnier and Jaggi, "Sparsified SGD w
 
 from fedwhy.diagnosis.aggregator_edits import Piece, piece, pieces_of
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.causes.privacy.fidelity import Fidelity, fidelity_of
+from fedwhy.diagnosis.causes.privacy.fidelity import Fidelity, fidelity_of, lost_in
 from fedwhy.diagnosis.edits import rounded
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Suspicion
@@ -15,7 +15,7 @@ from fedwhy.diagnosis.finding import Edit, Suspicion
 # The arguments that say how much is sent.
 SENDS = {"top_k": "share", "random_k": "share", "power_sgd": "rank"}
 # Cosines of the mean that arrives with that which was trained.
-POOR, FAIR = 0.5, 0.8
+POOR, FAIR = 0.7, 0.9
 # How often each number is sent in a run, with error feedback: less is too little.
 OFTEN = 3.0
 
@@ -31,7 +31,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         return waiting(evidence, found, fidelity)
     if fidelity.mean >= FAIR:
         return None
-    poor = fidelity.mean < POOR
+    random = found.name == "random_k"  # Without a bias: noise.
+    poor = lost_in(evidence, fidelity) if random else fidelity.mean < POOR
     return Suspicion(
         f"Of the updates of the first round, {found.name} sends so little that the mean of what "
         f"arrives has a cosine of {fidelity.mean:.2f} with the mean of what was trained",
