@@ -7,7 +7,15 @@ import numpy as np
 
 from fault_zoo import home_made
 from fault_zoo.fault import fault
-from fault_zoo.patches import owned_by, random, scaled_steps, some_clients, with_clients
+from fault_zoo.patches import (
+    classes_of,
+    owned_by,
+    random,
+    scaled_steps,
+    some_clients,
+    tested,
+    with_clients,
+)
 from fedwhy.diagnosis import Setup
 from fedwhy.models.model import mean_metric
 
