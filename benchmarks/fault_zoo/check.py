@@ -45,8 +45,8 @@ def alone(instance: Instance) -> Iterator[Instance]:
 
 def loss(instance: Instance, effects: Effects) -> float | None:
     """What the faults cost, in points from 0 to 1; None where it is not known."""
-    scores = effects.get(baseline(instance).id), effects.get(instance.id)
-    return None if None in scores else scores[0] - scores[1]
+    healthy, faulty = effects.get(baseline(instance).id), effects.get(instance.id)
+    return None if healthy is None or faulty is None else healthy - faulty
 
 
 def counts(instance: Instance, effects: Effects) -> bool:

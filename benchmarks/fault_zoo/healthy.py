@@ -123,6 +123,7 @@ def binary_mlp() -> fw.Model:
 
 digits, mnist, heart = datasets.digits, datasets.mnist, datasets.heart
 iid, mild, strong = fw.IID(), fw.Dirichlet(1.0), fw.Dirichlet(0.3)
+by_class = fw.DirichletByClass(0.3)
 two, four = fw.Shards(2), fw.Shards(4)
 
 PLAIN_RUNS = (
@@ -140,6 +141,9 @@ PLAIN_RUNS = (
     run("digits-mlp-two", digits, mlp, sgd(0.1), two),
     run("digits-mlp-four", digits, mlp, sgd(0.1), four),
     run("digits-mlp-quantity", digits, mlp, sgd(0.2), fw.QuantitySkew(1.0)),
+    run("digits-softmax-by-class", digits, softmax, sgd(0.5), by_class),
+    run("digits-mlp-by-class", digits, mlp, sgd(0.2), by_class),
+    run("mnist-mlp-by-class", mnist, mlp, sgd(0.1), by_class),
     run("digits-mlp-half", digits, mlp, sgd(0.2), mild, clients=20, rounds=40),
     run("digits-mlp-epochs", digits, mlp, sgd(0.1, epochs=3), mild, rounds=10),
     run("digits-mlp-steps", digits, mlp, sgd(0.2, steps=10), mild),
@@ -163,6 +167,9 @@ PLAIN_RUNS = (
 HARD_RUNS = (
     run("scaffold", digits, mlp, sgd(0.1), two, fw.scaffold),
     run("scaffold-softmax", digits, softmax, sgd(0.5), two, fw.scaffold),
+    run("one-class", digits, mlp, sgd(0.3, steps=4), fw.Shards(1)),
+    run("one-class-cnn", digits, networks.small_cnn, sgd(0.3, steps=4), fw.Shards(1)),
+    run("one-class-mnist", mnist, mlp, sgd(0.1, steps=6), fw.Shards(1)),
     run("fednova", digits, softmax, sgd(0.2), fw.QuantitySkew(1.0), fw.fednova),
     run("fedprox", digits, mlp, sgd(0.2, epochs=2), strong, fw.fedprox, mu=0.01),
     run("feddyn", digits, mlp, sgd(0.1), strong, fw.feddyn, alpha=0.1),
@@ -199,7 +206,7 @@ HARD_RUNS = (
     run("batch-norm", digits, lambda: networks.dense(64, batch_norm=True), sgd(0.1), iid),
     run("batch-norm-mild", digits, lambda: networks.dense(64, batch_norm=True), sgd(0.1), mild),
     run("wide", digits, lambda: networks.dense(512), sgd(0.1), mild),
-    run("deep", digits, lambda: networks.dense(64, 64, 64, 64), sgd(0.1), mild),
+    run("deep", digits, lambda: networks.dense(64, 64, 64, 64), sgd(0.15, momentum=0.5), mild),
 )
 
 AGGREGATED_RUNS = (

@@ -31,6 +31,18 @@ def some_clients(setup: Setup, count: float) -> np.ndarray:
     return np.sort(chosen)
 
 
+def tested(setup: Setup) -> fw.Dataset:
+    """The run's test set; all that faults of it are planted in have one."""
+    if setup.test is None:
+        raise ValueError("the run has no test set")
+    return setup.test
+
+
+def classes_of(setup: Setup) -> int:
+    """How many classes the clients' labels have."""
+    return setup.clients.classes or int(setup.clients.y.max()) + 1
+
+
 def owned_by(clients: fw.FederatedDataset, positions: np.ndarray) -> np.ndarray:
     """Which examples belong to these clients, bool `[examples]`."""
     return np.isin(clients.owner, positions)

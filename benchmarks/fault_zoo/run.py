@@ -116,7 +116,7 @@ def main() -> None:
         futures = [pool.submit(diagnosed, instance, options.budget) for instance in left]
         for future in as_completed(futures):
             row = future.result()
-            lines.write(json.dumps(row) + "\n")
+            lines.write(json.dumps(row, default=float) + "\n")
             lines.flush()
             said = [finding["code"] for finding in row.get("findings", [])[:3]]
             print(f"{row['seconds']:5.1f}s {row['id']}: {said or row.get('failed')}", flush=True)

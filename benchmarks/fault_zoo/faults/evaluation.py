@@ -7,7 +7,15 @@ import numpy as np
 
 from fault_zoo import home_made
 from fault_zoo.fault import fault
-from fault_zoo.patches import owned_by, random, scaled_steps, some_clients, with_clients
+from fault_zoo.patches import (
+    classes_of,
+    owned_by,
+    random,
+    scaled_steps,
+    some_clients,
+    tested,
+    with_clients,
+)
 from fedwhy.diagnosis import Setup
 from fedwhy.models.model import mean_metric
 
@@ -32,7 +40,7 @@ def base_rate_accuracy(setup: Setup, strength: float) -> Setup:
         own[random(setup).permutation(others)[:count]] = True
         return own
 
-    test = setup.test
+    test = tested(setup)
     rows = kept(test.y)
     smaller = with_clients(setup, setup.clients.filter(kept(setup.clients.y)))
     smaller = smaller.changed(test=replace(test, x=test.x[rows], y=test.y[rows]))
@@ -42,8 +50,8 @@ def base_rate_accuracy(setup: Setup, strength: float) -> Setup:
 @fault("FW503", where=(*PLACES, "heart-mlp"), strengths=(1, 2))
 def test_labels_permuted(setup: Setup, strength: float) -> Setup:
     """The test set's labels stand at other examples, or count classes in another order."""
-    test, rng = setup.test, random(setup)
-    classes = test.classes or 0
+    test, rng = tested(setup), random(setup)
+    classes = classes_of(setup)
     other = rng.permutation(test.y) if strength == 1 else (test.y + 1 + classes // 3) % classes
     return setup.changed(test=replace(test, y=other.astype(test.y.dtype)))
 

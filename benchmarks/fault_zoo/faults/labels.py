@@ -4,7 +4,7 @@ import numpy as np
 
 import fedwhy as fw
 from fault_zoo.fault import fault
-from fault_zoo.patches import random, with_labels, with_last, with_layers
+from fault_zoo.patches import classes_of, random, tested, with_labels, with_last, with_layers
 from fedwhy.diagnosis import Setup
 
 PLACES = ("digits-softmax-mild", "digits-mlp-iid", "mnist-mlp-mild", "digits-cnn-iid")
@@ -15,7 +15,7 @@ def labels_out_of_range(setup: Setup, strength: float) -> Setup:
     """A share of the clients' labels is a class that there is not."""
     clients = setup.clients
     wrong = random(setup).random(len(clients)) < strength
-    y = np.where(wrong, clients.classes, clients.y).astype(clients.y.dtype)
+    y = np.where(wrong, classes_of(setup), clients.y).astype(clients.y.dtype)
     return setup.changed(clients=fw.FederatedDataset(**{**fields_of(clients), "y": y}))
 
 
@@ -28,9 +28,9 @@ def fields_of(clients: fw.FederatedDataset) -> dict:
 @fault("FW110", where=PLACES, seeds=2)
 def labels_shifted(setup: Setup, strength: float) -> Setup:
     """Clients count classes from 1, the test set from 0; the model has an output to spare."""
-    classes = (setup.clients.classes or 0) + 1
+    classes = classes_of(setup) + 1
     wider = with_layers(setup, lambda layers: with_last(layers, units=classes))
-    test = setup.test
+    test = tested(setup)
     shifted = with_labels(wider, lambda y: y + np.asarray(1, y.dtype), classes=classes)
     return shifted.changed(test=fw.Dataset(test.x, test.y, test.name, classes, test.task))
 
@@ -45,7 +45,7 @@ def labels_from_one(setup: Setup, strength: float) -> Setup:
 def one_hot_labels(setup: Setup, strength: float) -> Setup:
     """Labels are rows of zeros and a one, and the loss takes class numbers."""
     dtype = np.float32 if strength == 1 else np.int32
-    return with_labels(setup, lambda y: np.eye(setup.clients.classes, dtype=dtype)[y], classes=None)
+    return with_labels(setup, lambda y: np.eye(classes_of(setup), dtype=dtype)[y], classes=None)
 
 
 @fault(

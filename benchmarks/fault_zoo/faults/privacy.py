@@ -8,7 +8,6 @@ from fedwhy.aggregators import (
     error_feedback,
     mean,
     private_mean,
-    qsgd,
     quantize,
     sign,
     top_k,
@@ -17,6 +16,7 @@ from fedwhy.algorithms import fedavg
 from fedwhy.diagnosis import Setup
 
 PLACES = ("digits-softmax-mild", "digits-mlp-iid", "mnist-mlp-mild")
+NETWORKS = ("digits-mlp-iid", "digits-mlp-mild", "mnist-mlp-mild", "wide")
 PRIVATE = ("private", "private-mild")
 SENSIBLE_CLIP, SENSIBLE_NOISE = 1.0, 0.3
 
@@ -56,16 +56,10 @@ def noise_above_signal(setup: Setup, strength: float) -> Setup:
     return private(setup, SENSIBLE_CLIP, strength)
 
 
-@fault("FW704", where=PLACES, strengths=(1,), seeds=2)
+@fault("FW704", where=NETWORKS, seeds=2)
 def quantised_too_coarsely(setup: Setup, strength: float) -> Setup:
-    """One bit for each number."""
-    return aggregated(setup, chain(quantize(int(strength)), mean()))
-
-
-@fault("FW704", where=PLACES, strengths=(1,))
-def few_levels(setup: Setup, strength: float) -> Setup:
-    """QSGD with a single level."""
-    return aggregated(setup, chain(qsgd(int(strength)), mean()))
+    """One bit for each number: the nearer of the least and the largest of its array."""
+    return aggregated(setup, chain(quantize(int(strength), stochastic=False), mean()))
 
 
 @fault("FW705", where=(*PLACES, "digits-mlp-two"), strengths=(0.002, 0.0005))
@@ -93,7 +87,6 @@ FAULTS = (
     clip_norm_too_high,
     noise_above_signal,
     quantised_too_coarsely,
-    few_levels,
     sparsified_too_coarsely,
     no_error_feedback,
     forgotten_magnitudes,

@@ -10,6 +10,7 @@ from fault_zoo.patches import owned_by, random, regrouped, some_clients, with_cl
 from fedwhy.diagnosis import Setup
 
 PLACES = ("digits-mlp-iid", "digits-mlp-mild", "mnist-mlp-mild")
+UNEQUAL = ("digits-softmax-by-class", "digits-mlp-by-class", "mnist-mlp-by-class")
 SKEWED = ("digits-mlp-two", "digits-softmax-strong", "mnist-mlp-strong")
 
 
@@ -55,8 +56,7 @@ def unweighted_mean(setup: Setup, strength: float) -> Setup:
     return with_clients(setup, dealt).changed(weighting="uniform")
 
 
-@fault("FW406", where=("digits-softmax-strong", "mnist-mlp-strong", "digits-mlp-strong"),
-       strengths=(6, 12))  # fmt: skip
+@fault("FW406", where=UNEQUAL, strengths=(6, 12))
 def silenced_clients(setup: Setup, strength: float) -> Setup:
     """Clients weigh by a high power of their number of examples."""
     return setup.changed(weighting=home_made.heaviest(strength))

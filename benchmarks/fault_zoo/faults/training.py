@@ -4,12 +4,11 @@ import jax.numpy as jnp
 import optax
 
 from fault_zoo.fault import fault
-from fault_zoo.faults.data import in_order_of_labels
+from fault_zoo.faults.data import in_order_of_labels, label_skew
 from fault_zoo.patches import scaled_steps
 from fedwhy.diagnosis import Setup
 
 PLACES = ("digits-mlp-iid", "digits-mlp-mild", "mnist-mlp-mild")
-SKEWED = ("digits-mlp-two", "digits-softmax-strong", "mnist-mlp-strong", "digits-mlp-strong")
 UNEQUAL = ("digits-mlp-quantity", "digits-softmax-quantity", "digits-softmax-lognormal")
 
 
@@ -25,10 +24,15 @@ def rate_too_low(setup: Setup, strength: float) -> Setup:
     return scaled_steps(setup, strength)
 
 
-@fault("FW303", where=SKEWED, strengths=(15, 40))
+@fault(
+    "FW303",
+    "FW101",  # See `label_skew`: there is no drift without skew.
+    where=("digits-mlp-iid", "mnist-mlp-iid", "digits-cnn-iid", "digits-own-iid"),
+    strengths=(8, 20),
+)
 def client_drift(setup: Setup, strength: float) -> Setup:
-    """Clients with different classes train for so many epochs."""
-    return setup.with_local(epochs=int(strength))
+    """Clients of one class each train for so many epochs."""
+    return label_skew.plant(setup, 1).with_local(epochs=int(strength))
 
 
 @fault("FW304", where=(*PLACES, "digits-softmax-mild", "momentum"), strengths=(1,))
@@ -78,7 +82,7 @@ def adaptive_restarted(setup: Setup, strength: float) -> Setup:
 @fault(
     "FW310",
     "FW105",  # See `sorted_examples`.
-    where=("digits-softmax-iid", "digits-mlp-mild", "mnist-softmax-iid"),
+    where=("digits-mlp-iid", "momentum", "mnist-mlp-iid"),
     strengths=(4, 16),
 )
 def unshuffled_batches(setup: Setup, strength: float) -> Setup:
