@@ -93,7 +93,7 @@ def copied(updates: Updates, clients: FederatedDataset) -> np.ndarray:
     for one, other in pairs:
         longer, shorter = sorted((updates.norm[one], updates.norm[other]), reverse=True)
         if longer - shorter > EQUAL * longer or same_examples(
-            clients, updates.position[one], updates.position[other]
+            clients, int(updates.position[one]), int(updates.position[other])
         ):
             continue
         own = [at for at in (one, other) if updates.fidelity[at] > 1 - EQUAL]
