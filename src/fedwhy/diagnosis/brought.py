@@ -136,6 +136,7 @@ def updates_of(updates: Sequence[Any], ids: Sequence[str]) -> Updates:
         mean_fidelity=1.0,
         mean_error=0.0,
         mean_norm=float(np.linalg.norm(matrix.mean(axis=0))),
+        weights_norm=float("nan"),
         parameters=matrix.shape[1],
         confusion=None,
     )

@@ -28,13 +28,21 @@ def fix(experiment: Experiment, repairs: Sequence[Edit]) -> Fixed:
         changes = repair.changes(settings)
         if not changes:
             by_hand.append(repair)
-        for table, key, value in changes:
-            values = settings.setdefault(table, {})
-            values.pop(key, None)
-            if value is not None:
-                values[key] = value
+        for change in changes:
+            apply_to(settings, change)
         made += changes
     return Fixed({k: v for k, v in settings.items() if v}, tuple(made), tuple(by_hand))
+
+
+def apply_to(settings: dict[str, dict[str, Any]], change: Change) -> None:
+    """Makes the change; a key `piece.key` is one in a table of the table."""
+    values = settings.setdefault(change.table, {})
+    *inner, key = change.key.split(".")
+    for name in inner:
+        values = values.setdefault(name, {})
+    values.pop(key, None)
+    if change.value is not None:
+        values[key] = change.value
 
 
 def fixed_path(file: Path | None) -> Path:
