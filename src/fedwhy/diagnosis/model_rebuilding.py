@@ -15,9 +15,9 @@ from fedwhy.models.networks import groups, with_group_normalization
 LINK = {"probabilities": "softmax", "log_probabilities": "log_softmax"}
 
 
-def of_zoo(model: Model, name: str, **options: Any) -> Model:
-    """The model of the zoo, prepared as `model` is."""
-    made = Model.from_zoo(name, **options)
+def of_zoo(model: Model, **options: Any) -> Model:
+    """The model of the zoo that `Model.from_zoo` makes of these, prepared as `model` is."""
+    made = Model.from_zoo(**options)
     return made if model.preparation is None else made.prepared(model.preparation)
 
 

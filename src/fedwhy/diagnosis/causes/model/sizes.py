@@ -47,7 +47,7 @@ def _zoo(setup: Setup, facts: ModelFacts, what: str, name: str, **options: Any) 
         return None
 
     def change(model: Model) -> Model:
-        made = of_zoo(model, name, classes=outputs.count, **options)
+        made = of_zoo(model, name=name, classes=outputs.count, **options)
         return with_loss_of(made, model, taken.scale)
 
     def changes(settings: Settings) -> tuple[Change, ...]:
