@@ -7,7 +7,7 @@ from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.server.pairwise_averaging import halves, mean_of_all
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.server_facts import SelfTest
+from fedwhy.diagnosis.self_test import SelfTest
 
 # Rounding errors of a sum are far below this.
 OFF = 1e-2

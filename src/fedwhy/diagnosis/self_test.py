@@ -1,0 +1,120 @@
+"""`SelfTest`: what comes of made-up messages, which any mean must get right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fedwhy.aggregators import Message, Stack, mean
+from fedwhy.aggregators.catalogue import RULES
+from fedwhy.algorithms import Algorithm, Round, ServerState, Update
+from fedwhy.diagnosis import trial
+from fedwhy.federated import trees
+
+PyTree = Any
+
+# The root mean square of a made-up update.
+SIZE = 1e-2
+# Examples of the clients that send made-up messages.
+SIZES = (10, 20, 30, 40)
+
+
+class SelfTest(NamedTuple):
+    """What an aggregator made of the messages of four clients, with `SIZES` examples.
+
+    - `equal`: how far the aggregate of equal updates is from the update, relative to it
+    - `shares`: what the update of each counts in the aggregate, in the order of arrival
+    - `reversed`: the same, by client, where they arrive the other way round
+    """
+
+    equal: float
+    shares: tuple[float, ...]
+    reversed: tuple[float, ...]
+
+
+def testable(algorithm: Algorithm) -> bool:
+    """Whether the aggregator is a user's own, which must give equal updates back.
+
+    Those of the catalogue have tests of their own, and attacks change messages on purpose.
+    """
+    aggregator = algorithm.aggregator
+    if aggregator.encode.__module__ == mean.__module__:
+        return False
+    known = [rule for rule in RULES if rule != "mean"] + [" under "]
+    changes = aggregator.traits._replace(counts=False)
+    return aggregator.privacy is None and not (
+        any(changes) or any(name in aggregator.name for name in known)
+    )
+
+
+def self_test(algorithm: Algorithm, server: ServerState, like: Update) -> SelfTest | None:
+    """Asks the aggregator, and where its aggregate is no update, the server with it."""
+    updates = [trial.normal(like, SIZE, seed) for seed in range(len(SIZES))]
+    order = list(range(len(SIZES)))
+
+    def asked(server: ServerState, updates: list[Update]) -> list[PyTree]:
+        same = [updates[0]] * len(SIZES)
+        return [
+            aggregate(algorithm, server, sent, arrival).weights.params
+            for sent, arrival in ((updates, order), (updates, order[::-1]), (same, order))
+        ]
+
+    forward, backward, same = map(vector, trial.once(asked, server, updates))
+    sent = np.stack([vector(update.weights.params) for update in updates], axis=1)
+    if not forward.any():
+        return None
+    first = sent[:, 0]
+    return SelfTest(
+        float(np.linalg.norm(same - first) / np.linalg.norm(first)),
+        *(tuple(np.linalg.lstsq(sent, a, rcond=None)[0].tolist()) for a in (forward, backward)),
+    )
+
+
+def aggregate(
+    algorithm: Algorithm, server: ServerState, updates: Sequence[Update], order: Sequence[int]
+) -> Update:
+    """The aggregate of client number i's `updates[i]`, who arrive in this order.
+
+    Where the aggregator leaves that to the server, it is how the server's weights change.
+    """
+    aggregator = algorithm.aggregator
+    encoded = [encode(algorithm, server, updates[i], i) for i in order]
+    if aggregator.stacks:
+        whole = jax.tree.map(lambda *leaves: jnp.stack(leaves), *encoded)
+        total = Stack(whole, jnp.ones(len(order), bool), jnp.asarray(order, jnp.int32))
+    else:
+        total = reduce(trees.add, encoded)
+    result = aggregator.decode(total, server.aggregator, key(1)).aggregate
+    if isinstance(result, Update):
+        return result
+    moved = algorithm.server(server, result, round_of(1, len(order)))
+    return Update(trees.subtract(moved.weights, server.weights))
+
+
+def encode(algorithm: Algorithm, server: ServerState, update: Update, client: int) -> PyTree:
+    """What client number `client` sends."""
+    aggregator = algorithm.aggregator
+    message = Message(update, jnp.float32(SIZES[client]), position=jnp.int32(client))
+    return aggregator.encode(message, aggregator.enrol(update), server.aggregator, key(client))[0]
+
+
+def vector(params: PyTree) -> np.ndarray:
+    """All numbers of a tree in one row, float64."""
+    return np.concatenate(
+        [np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(params)]
+    )
+
+
+def round_of(number: Any, population: int) -> Round:
+    """Round `number`, in which all take part."""
+    return Round(jnp.int32(number), jnp.int32(population), jnp.int32(population))
+
+
+def key(number: int) -> jax.Array:
+    """A key of its own for each number."""
+    return jax.random.key(number)
