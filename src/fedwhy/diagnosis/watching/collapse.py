@@ -17,9 +17,10 @@ def collapse(seen: Seen) -> Event | None:
     """Nearly all of the test set is taken for one class, by several trained models in a row."""
     if seen.base is None:
         return None
-    shares = [r.get("test_predicted") for r in seen.evaluations if r["round"] > 0][-EVALUATIONS:]
+    trained = [r for r in seen.evaluations if r["round"] > 0 and "test_predicted" in r]
+    shares = [r["test_predicted"] for r in trained[-EVALUATIONS:]]
     least = seen.base + NEARLY_ALL * (1 - seen.base)
-    if len(shares) < EVALUATIONS or any(s is None or not max(s) >= least for s in shares):
+    if len(shares) < EVALUATIONS or any(not max(share) >= least for share in shares):
         return None
     classes = {share.index(max(share)) for share in shares}
     which = f"class {classes.pop()}" if len(classes) == 1 else "one class, not always the same"
