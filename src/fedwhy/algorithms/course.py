@@ -9,19 +9,20 @@ import jax.numpy as jnp
 
 
 class Course(NamedTuple):
-    """The mean loss of a client's first and last batch so far, float32 scalars.
+    """The mean losses of a client's first and last batch so far, float32 `[2]`.
 
-    Like every recorded loss it is that of the examples alone.
+    Like every recorded loss they are those of the examples alone. They lie in one array, since each
+    array that a step changes costs a small model's step about half a percent.
     """
 
-    first: jax.Array
-    last: jax.Array
+    losses: jax.Array
 
     @staticmethod
     def zero() -> Course:
         """Before the first batch."""
-        return Course(jnp.zeros(()), jnp.zeros(()))
+        return Course(jnp.zeros(2))
 
     def passed(self, loss: jax.Array, seen: jax.Array) -> Course:
         """After one more batch of mean loss `loss`, before which `seen` examples were."""
-        return Course(jnp.where(seen > 0, self.first, loss), loss)
+        keeps_first = (seen > 0) & (jnp.arange(2) == 0)
+        return Course(jnp.where(keeps_first, self.losses, loss))

@@ -79,9 +79,12 @@ def mean_cosine(parts: Part, whole: Whole) -> float | None:
     None where it has no meaning: of one message, of updates that are zero, and of numbers that are
     not finite.
     """
-    squares = np.sum(np.square(parts.update, dtype=np.float64))
-    pairs = np.square(np.sum(parts.update, dtype=np.float64)) - squares
-    if len(parts.update) < 2 or not (pairs > 1e-6 * squares and math.isfinite(whole.update)):
+    norms = np.asarray(parts.update, np.float64)
+    if len(norms) < 2 or not np.isfinite([*norms, whole.update]).all():
+        return None
+    squares = np.sum(norms**2)
+    pairs = np.sum(norms) ** 2 - squares
+    if pairs <= 1e-6 * squares:
         return None
     return float(np.clip((float(whole.update) ** 2 - squares) / pairs, -1.0, 1.0))
 

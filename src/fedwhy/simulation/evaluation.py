@@ -92,7 +92,7 @@ class Evaluator:
             check_vma=False,
         )
 
-        def run(weights: Weights, arrays: PyTree, starts: np.ndarray) -> tuple[Any, ...]:
+        def run(weights: Weights, arrays: PyTree, starts: jax.Array) -> tuple[Any, ...]:
             tally, classes = on_all_devices(weights, arrays, starts)
             return *scores_by_client(model, tally), classes
 

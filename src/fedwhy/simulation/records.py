@@ -69,10 +69,8 @@ def local_course(metrics: Mapping[str, Any], examples: np.ndarray) -> dict[str, 
     record = {}
     course: Course | None = metrics.get("course")
     if course is not None:
-        record |= {
-            f"local_loss_{name}": float(np.average(losses.astype(np.float64), weights=examples))
-            for name, losses in course._asdict().items()
-        }
+        first, last = np.average(course.losses.astype(np.float64), axis=0, weights=examples)
+        record |= {"local_loss_first": float(first), "local_loss_last": float(last)}
     clipped: Clipped | None = metrics.get("clipped")
     if clipped is not None:
         steps, bound, norm = (float(np.sum(each, dtype=np.float64)) for each in clipped)

@@ -1,6 +1,6 @@
 """What may happen to a run that goes on: one judge a file, each a pure function of `Seen`."""
 
-from fedwhy.diagnosis.watching.collapse import collapse
+from fedwhy.diagnosis.watching.collapse import collapse, few_classes
 from fedwhy.diagnosis.watching.explosion import explosion
 from fedwhy.diagnosis.watching.falling import falling
 from fedwhy.diagnosis.watching.frozen import frozen
@@ -13,6 +13,7 @@ JUDGES = (
     refusals,
     frozen,
     collapse,
+    few_classes,
     at_the_base_rate,
     falling,
     below_earlier,
@@ -27,6 +28,7 @@ __all__ = [
     "collapse",
     "explosion",
     "falling",
+    "few_classes",
     "frozen",
     "refusals",
 ]

@@ -2,12 +2,13 @@
 
 import math
 
-from fedwhy.diagnosis.watching.seen import Event, Seen, mean, values
+from fedwhy.diagnosis.watching.seen import Event, Seen, amplified, values
 
 # Times the loss that the run began with, and times the lowest since, in so many records in a row.
 OF_FIRST, OF_LOWEST, RECORDS = 2.0, 10.0, 2
-# A server that steps so many times as far as clients' mean update says, has a rate of its own.
-AMPLIFIED = 3.0
+
+# What each loss was before training: in the first round, at clients' first batches.
+BEFORE = {"train_loss": "local_loss_first", "test_loss": "test_loss"}
 
 
 def explosion(seen: Seen) -> Event | None:
@@ -18,10 +19,10 @@ def explosion(seen: Seen) -> Event | None:
         losses = values(records, name)
         if losses and not math.isfinite(losses[-1]):
             return event(seen, f"the {words(name)} is not finite")
-        first = values([seen.first], name)
-        if len(losses) <= RECORDS or not first:
+        before = values([seen.first], BEFORE[name])
+        if len(losses) <= RECORDS or not before:
             continue
-        most = max(OF_FIRST * first[0], OF_LOWEST * min(losses))
+        most = max(OF_FIRST * before[0], OF_LOWEST * min(losses))
         if min(losses[-RECORDS:]) > most:
             return event(
                 seen, f"the {words(name)} explodes: {losses[-1]:.3g}, after {min(losses):.3g}"
@@ -37,6 +38,5 @@ def words(name: str) -> str:
 def event(seen: Seen, what: str) -> Event:
     """The event, with whose rate is too high: the server's, or the clients'."""
     rounds = list(seen.rounds)
-    server = mean(rounds, "step_norm") > AMPLIFIED * mean(rounds, "aggregate_norm")
-    whose, code = ("server's", "FW401") if server else ("clients'", "FW301")
+    whose, code = ("server's", "FW401") if amplified(rounds) else ("clients'", "FW301")
     return Event("explosion", f"{what}; the {whose} learning rate may be too high", code)

@@ -10,6 +10,8 @@ NOTHING, ROUNDS = 1e-6, 3
 LEARNED = 0.9
 # Nearly all steps clipped, and updates too long to be nothing.
 ALL, SOMETHING = 0.99, 1e-4
+# A step so long, over the parameters' norm, is no small one.
+FAR = 0.1
 
 
 def frozen(seen: Seen) -> Event | None:
@@ -20,7 +22,7 @@ def frozen(seen: Seen) -> Event | None:
         return None
     if not all(map(math.isfinite, steps)) or learned(seen):
         return None
-    words, code = likely(rounds)
+    words, code = likely(list(seen.rounds), rounds)
     return Event("frozen", f"rounds no longer change the model; {words}", code)
 
 
@@ -34,8 +36,10 @@ def learned(seen: Seen) -> bool:
     return bool(losses and first) and losses[-1] < LEARNED * first[0]
 
 
-def likely(rounds: list) -> tuple[str, str]:
-    """What keeps the model where it is."""
+def likely(before: list, rounds: list) -> tuple[str, str]:
+    """What keeps the model where it is in the newest `rounds`; `before` holds earlier ones, too."""
+    if max(values(before, "step_norm")) > FAR * values(rounds, "weights_norm")[-1]:
+        return "after far steps its units may be dead: the learning rate may be too high", "FW301"
     updates = values(rounds, "update_norm_max")
     if updates and max(updates) == 0:
         return "clients' updates are zero: no gradient reaches the weights", "FW215"

@@ -14,6 +14,10 @@ Record = Mapping[str, Any]
 # The newest records that are looked at, of rounds and of evaluations: what a judgement costs does
 # not grow with the run.
 WINDOW = 60
+# A server that steps so many times as far as clients' mean update says, has a rate of its own.
+AMPLIFIED = 3.0
+# Local training that ends above this part of the first batch's loss learns next to nothing.
+LEARNS = 0.8
 
 
 class Event(NamedTuple):
@@ -95,3 +99,13 @@ def mean(records: Sequence[Record], name: str) -> float:
     """The mean of `name` over the last few records; NaN where they do not have it."""
     found = values(list(records)[-5:], name)
     return fmean(found) if found else math.nan
+
+
+def amplified(records: Sequence[Record]) -> bool:
+    """Whether the server goes much further than the aggregate says, by a rate of its own."""
+    return mean(records, "step_norm") > AMPLIFIED * mean(records, "aggregate_norm")
+
+
+def learns(records: Sequence[Record]) -> bool:
+    """Whether local training makes clients' losses much smaller."""
+    return mean(records, "local_loss_last") < LEARNS * mean(records, "local_loss_first")

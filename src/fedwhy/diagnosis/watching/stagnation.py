@@ -4,14 +4,14 @@ from statistics import fmean
 
 from fedwhy.diagnosis.watching.collapse import collapse
 from fedwhy.diagnosis.watching.falling import best_level
-from fedwhy.diagnosis.watching.seen import Event, Seen, mean, values
+from fedwhy.diagnosis.watching.frozen import frozen
+from fedwhy.diagnosis.watching.seen import Event, Seen, learns, mean, values
 
 # Evaluations that a run may take to get going, and to come back after a fall.
 AT_BASE, BELOW = 6, 8
-# A loss that falls by less in so many evaluations does not fall. While it falls, accuracy follows.
-STANDS = 0.98
-# Local training that takes off less than this much of its first batch's loss learns nothing.
-LEARNS = 0.9
+# A loss that falls by less from one half of these to the other does not fall. While it falls,
+# accuracy will follow: in a slow but healthy run it is the first to move.
+STANDS = 0.995
 # Steps this long, over the parameters' norm, are short: it takes a thousand to go as far.
 SHORT = 1e-3
 
@@ -23,7 +23,7 @@ def at_the_base_rate(seen: Seen) -> Event | None:
     if seen.at_base is None or len(accuracies) < AT_BASE or max(accuracies) > seen.at_base:
         return None
     half = AT_BASE // 2
-    if not fmean(losses[half:]) > STANDS * fmean(losses[:half]) or collapse(seen):
+    if not fmean(losses[half:]) > STANDS * fmean(losses[:half]) or collapse(seen) or frozen(seen):
         return None
     words, code = likely(seen)
     return Event(
@@ -36,12 +36,11 @@ def at_the_base_rate(seen: Seen) -> Event | None:
 
 def likely(seen: Seen) -> tuple[str, str]:
     """What keeps a run from learning, by its newest rounds."""
-    rounds = list(seen.rounds)
-    first, last = mean(rounds, "local_loss_first"), mean(rounds, "local_loss_last")
-    length = mean(rounds, "step_norm") / max(mean(rounds, "weights_norm"), 1e-30)
-    if last < LEARNS * first:
+    rounds, losses = list(seen.rounds), values(seen.evaluations, "test_loss")
+    if learns(rounds):
         return "clients learn, and their mean does not", "FW413"
-    if length < SHORT:
+    length = mean(rounds, "step_norm") / max(mean(rounds, "weights_norm"), 1e-30)
+    if length < SHORT or losses[-1] < losses[0]:
         return "steps are short: the learning rate may be too low", "FW302"
     return "clients learn nothing either: the learning rate may be too high", "FW301"
 
