@@ -103,7 +103,7 @@ def conflicting_updates(setup: Setup, strength: float) -> Setup:
     return changed.changed(test=setup.test)
 
 
-@fault("FW412", where=PLACES, strengths=(1, 2))
+@fault("FW412", where=("digits-mlp-two", "digits-mlp-mild", "mnist-mlp-strong"), strengths=(1, 2))
 def wrong_sum(setup: Setup, strength: float) -> Setup:
     """A home-made mean that does not divide, or that sums one buffer over and over."""
     made = home_made.total() if strength == 1 else home_made.buffered()
