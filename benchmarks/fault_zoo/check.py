@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fault_zoo.plan import Instance, pairs, single
-from fedwhy.diagnosis.runs import outcome
+from fedwhy.diagnosis.search.runs import outcome
 from fedwhy.errors import FedwhyError
 
 EFFECTS = Path(__file__).parent / "effects.json"

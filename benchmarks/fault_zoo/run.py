@@ -23,7 +23,7 @@ from typing import Any
 
 from fault_zoo import check
 from fault_zoo.plan import HALVES, Instance, plan, quick
-from fedwhy.diagnosis.runs import outcome
+from fedwhy.diagnosis.search.runs import outcome
 from fedwhy.errors import FedwhyError
 
 RESULTS = Path(__file__).parent / "results.jsonl"

@@ -12,9 +12,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.table import Table
 
 from fedwhy.diagnosis import diagnose_setup, record_of
+from fedwhy.diagnosis.catalogue import CAUSES, cause_of
 from fedwhy.diagnosis.preflight import check_before
 from fedwhy.diagnosis.terminal import for_terminal
 from fedwhy.engine.processes import join, launch, launched, leads
@@ -271,6 +273,26 @@ def list_(
         header = ("name", "remedies", "keys", "keeps", "kept", "extra_down", "extra_up")
     rows = [{**entry, "keys": ", ".join(entry["parameters"])} for entry in entries]
     print_table(header, [[row[column] for column in header] for row in rows])
+
+
+@app.command()
+def explain(
+    code: Annotated[str | None, typer.Argument(help="Such as FW106; all, if left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain a finding by its code: what it is, how it looks, what to do."""
+    if code is None:
+        causes = [{"code": cause.code, "title": cause.title} for cause in CAUSES.values()]
+        if as_json:
+            print_json({"causes": causes})
+        else:
+            print_table(("code", "title"), [list(cause.values()) for cause in causes])
+        return
+    cause = cause_of(code)
+    if as_json:
+        print_json({"code": cause.code, "title": cause.title, "page": cause.page})
+    else:
+        Console().print(Markdown(cause.page))
 
 
 def checked_page(path: Path, option: str = "--out") -> Path:

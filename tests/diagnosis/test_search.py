@@ -8,8 +8,8 @@ import pytest
 
 import fedwhy as fw
 from fedwhy.diagnosis import Cause, Edit, Setup, Suspicion, edits
-from fedwhy.diagnosis.runs import Runs
-from fedwhy.diagnosis.search import Search, find_causes
+from fedwhy.diagnosis.search.probing import Search, find_causes
+from fedwhy.diagnosis.search.runs import Runs
 from fedwhy.federated import paths
 
 DIGITS = fw.load("digits")

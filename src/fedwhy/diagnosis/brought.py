@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from fedwhy.data import Dataset, FederatedDataset
-from fedwhy.diagnosis.client_updates import Updates
+from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.errors import DataError, ModelError, ParameterError
 from fedwhy.models import Model
 

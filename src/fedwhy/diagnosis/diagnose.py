@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from fedwhy.diagnosis.catalogue import CAUSES
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.client_updates import Examination, Updates
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.updates import Examination, Updates
 from fedwhy.diagnosis.finding import Edit, Finding, Severity, Suspicion
-from fedwhy.diagnosis.potential import linear_accuracy
-from fedwhy.diagnosis.runs import Outcome, Runs
-from fedwhy.diagnosis.search import Probe, Proof, Search, central, find_causes
+from fedwhy.diagnosis.search.potential import linear_accuracy
+from fedwhy.diagnosis.search.probing import Probe, Proof, Search, central, find_causes
+from fedwhy.diagnosis.search.runs import Outcome, Runs
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.diagnosis.verdict import Scores, verdict
 from fedwhy.errors import ParameterError, number

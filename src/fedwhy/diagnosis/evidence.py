@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from fedwhy.diagnosis.client_updates import Updates
-from fedwhy.diagnosis.data_facts import DataFacts, data_facts
-from fedwhy.diagnosis.initial import initial
-from fedwhy.diagnosis.local_facts import LocalFacts, local_facts
-from fedwhy.diagnosis.model_facts import ModelFacts, model_facts
-from fedwhy.diagnosis.participation import Participation, participation
-from fedwhy.diagnosis.server_facts import ServerFacts, server_facts
+from fedwhy.diagnosis.facts.data import DataFacts, data_facts
+from fedwhy.diagnosis.facts.initial import initial
+from fedwhy.diagnosis.facts.local import LocalFacts, local_facts
+from fedwhy.diagnosis.facts.model import ModelFacts, model_facts
+from fedwhy.diagnosis.facts.participation import Participation, participation
+from fedwhy.diagnosis.facts.server import ServerFacts, server_facts
+from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.models import Weights
 

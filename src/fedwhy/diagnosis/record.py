@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fedwhy.diagnosis.cause import page_of
-from fedwhy.diagnosis.client_updates import Updates
 from fedwhy.diagnosis.diagnose import Diagnosis
+from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.diagnosis.finding import Change, Finding, Settings
 from fedwhy.errors import FedwhyError
 

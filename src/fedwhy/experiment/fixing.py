@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedwhy.diagnosis import Change, Diagnosis, Edit
-from fedwhy.diagnosis.runs import outcome
+from fedwhy.diagnosis.search.runs import outcome
 from fedwhy.errors import ParameterError
 from fedwhy.experiment.experiment import Experiment
 from fedwhy.simulation.files import replace_file

@@ -9,7 +9,7 @@ import optax
 import fedwhy as fw
 from fedwhy.aggregators import Aggregator
 from fedwhy.diagnosis import Evidence, Setup
-from fedwhy.diagnosis.client_updates import Examination, beginning
+from fedwhy.diagnosis.facts.updates import Examination, beginning
 
 DIGITS = fw.load("digits")
 HOSTILE = ("client-003", "client-007")

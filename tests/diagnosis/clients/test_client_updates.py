@@ -7,7 +7,7 @@ from examined import HOSTILE, setup_of
 
 import fedwhy as fw
 from fedwhy import aggregators as ag
-from fedwhy.diagnosis.client_updates import Examination, beginning, examine
+from fedwhy.diagnosis.facts.updates import Examination, beginning, examine
 from fedwhy.errors import ParameterError
 from fedwhy.federated import trees
 

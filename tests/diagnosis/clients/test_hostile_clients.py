@@ -13,7 +13,7 @@ from fedwhy import aggregators as ag
 from fedwhy.aggregators.attacks import Alone
 from fedwhy.diagnosis import Evidence
 from fedwhy.diagnosis.causes.clients import CAUSES
-from fedwhy.diagnosis.client_edits import named, without_clients
+from fedwhy.diagnosis.edits.clients import named, without_clients
 from fedwhy.simulation.samplers import Population
 
 BY_CODE = {cause.code: cause for cause in CAUSES}

@@ -8,7 +8,7 @@ from data_setups import DIGITS, clients_of, setup
 
 import fedwhy as fw
 from fedwhy.diagnosis import Evidence
-from fedwhy.diagnosis.aligning import aligned
+from fedwhy.diagnosis.edits.aligning import aligned
 from fedwhy.diagnosis.facts.copies import hashes
 from fedwhy.diagnosis.facts.labels import form_of, labels_of
 from fedwhy.diagnosis.facts.order import sortedness

@@ -5,7 +5,7 @@ from data_setups import clients_of, setup, suspicion, suspicions
 import fedwhy as fw
 from fedwhy.data.stats import count_labels
 from fedwhy.diagnosis import Evidence
-from fedwhy.diagnosis.redealing import same_labels, same_looks, same_sizes
+from fedwhy.diagnosis.edits.redealing import same_labels, same_looks, same_sizes
 
 
 def counts(setup):

@@ -18,7 +18,7 @@ from model_problem import (
 )
 
 from fedwhy.diagnosis import Change, Evidence
-from fedwhy.diagnosis.model_outputs import activation, taken
+from fedwhy.diagnosis.facts.model_outputs import activation, taken
 from fedwhy.models import Model
 
 PROBABILITIES = keras.losses.SparseCategoricalCrossentropy()

@@ -8,9 +8,9 @@ import pytest
 import fedwhy as fw
 from fedwhy import aggregators as ag
 from fedwhy.diagnosis import Evidence, Setup
-from fedwhy.diagnosis.aggregator_edits import pieces_of
 from fedwhy.diagnosis.causes.privacy import CAUSES
-from fedwhy.diagnosis.client_updates import beginning, examine
+from fedwhy.diagnosis.edits.aggregator import pieces_of
+from fedwhy.diagnosis.facts.updates import beginning, examine
 
 BY_CODE = {cause.code: cause for cause in CAUSES}
 DIGITS = fw.load("digits")

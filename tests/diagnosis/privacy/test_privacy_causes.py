@@ -9,10 +9,10 @@ import pytest
 import fedwhy as fw
 from fedwhy import aggregators as ag
 from fedwhy.diagnosis import Evidence, Setup
-from fedwhy.diagnosis.aggregator_edits import pieces, pieces_of
 from fedwhy.diagnosis.causes.privacy import CAUSES
 from fedwhy.diagnosis.causes.privacy.noise_above_signal import noise_of
-from fedwhy.diagnosis.client_updates import Updates, beginning, examine
+from fedwhy.diagnosis.edits.aggregator import pieces, pieces_of
+from fedwhy.diagnosis.facts.updates import Updates, beginning, examine
 from fedwhy.errors import ParameterError
 
 BY_CODE = {cause.code: cause for cause in CAUSES}

@@ -7,7 +7,7 @@ import pytest
 from server_setups import LOCAL, setup, suspected
 
 import fedwhy as fw
-from fedwhy.diagnosis.client_updates import Updates
+from fedwhy.diagnosis.facts.updates import Updates
 
 ROUNDS = 6
 

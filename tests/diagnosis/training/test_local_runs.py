@@ -6,7 +6,7 @@ import pytest
 from local_setups import local, setup, suspected
 
 import fedwhy as fw
-from fedwhy.diagnosis.client_updates import Updates
+from fedwhy.diagnosis.facts.updates import Updates
 
 ROUNDS = 6
 

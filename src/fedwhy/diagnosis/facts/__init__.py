@@ -1,1 +1,1 @@
-"""What clients tell of their examples, a theme each; see `DataFacts`."""
+"""What causes look at, a theme each; see `Evidence`."""

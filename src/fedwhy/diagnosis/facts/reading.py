@@ -89,3 +89,27 @@ def fitted(z: np.ndarray, targets: np.ndarray) -> np.ndarray:
     ridge = RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
     solved = np.linalg.solve(gram + ridge, (weighted.T @ targets).astype(np.float64))
     return solved.astype(np.float32)
+
+
+def renamed(confusion: np.ndarray) -> np.ndarray | None:
+    """The class that is mostly read where each is given, int64 `[classes]`; None if two share one.
+
+    Classes without examples keep their name, or take one that is free.
+    """
+    classes = len(confusion)
+    there = confusion.sum(axis=1) > 0
+    names = np.where(there, confusion.argmax(axis=1), -1)
+    if len(np.unique(names[there])) < there.sum():
+        return None
+    free = [c for c in range(classes) if c not in names]
+    for c in np.flatnonzero(~there):
+        names[c] = c if c in free else free[0]
+        free.remove(names[c])
+    return names
+
+
+def shift_of(names: np.ndarray, confusion: np.ndarray) -> int:
+    """1 or -1 where every class that there is has another number by so much; else 0."""
+    there = np.flatnonzero(confusion.sum(axis=1))
+    steps = np.unique(names[there] - there)
+    return int(steps[0]) if len(there) > 1 and len(steps) == 1 and abs(steps[0]) == 1 else 0

@@ -10,9 +10,9 @@ from fedwhy.data.arrays import take
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.clients.outliers import consistently, rows_of, with_others
 from fedwhy.diagnosis.causes.clients.sign_flipping import AGAINST
-from fedwhy.diagnosis.client_edits import named, without_clients
-from fedwhy.diagnosis.client_updates import Updates
+from fedwhy.diagnosis.edits.clients import named, without_clients
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.diagnosis.finding import Suspicion
 
 # A norm that is nothing, against the median; how equal two updates are that one was copied.

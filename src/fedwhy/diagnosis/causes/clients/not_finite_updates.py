@@ -5,7 +5,7 @@ from collections import Counter
 from fedwhy.aggregators import REASONS
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.clients.outliers import MOST
-from fedwhy.diagnosis.client_edits import named, without_clients
+from fedwhy.diagnosis.edits.clients import named, without_clients
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
 

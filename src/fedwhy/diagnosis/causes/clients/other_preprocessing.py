@@ -9,7 +9,7 @@ from fedwhy.data import FederatedDataset
 from fedwhy.data.arrays import take
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.clients.outliers import deviation
-from fedwhy.diagnosis.client_edits import named, without_clients
+from fedwhy.diagnosis.edits.clients import named, without_clients
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fedwhy.diagnosis.client_updates import Updates
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.updates import Updates
 
 # The modified z-score from which a value is an outlier (Iglewicz and Hoaglin 1993).
 OUTLYING = 3.5

@@ -10,9 +10,9 @@ from fedwhy.diagnosis.causes.clients.outliers import (
     rows_of,
 )
 from fedwhy.diagnosis.causes.clients.sign_flipping import TURNED
-from fedwhy.diagnosis.client_edits import named, without_clients
-from fedwhy.diagnosis.client_updates import Updates
+from fedwhy.diagnosis.edits.clients import named, without_clients
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.diagnosis.finding import Suspicion
 from fedwhy.diagnosis.setup import Setup
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.clients.outliers import consistently, rows_of, with_others
-from fedwhy.diagnosis.client_edits import named, without_clients
-from fedwhy.diagnosis.client_updates import Updates
+from fedwhy.diagnosis.edits.clients import named, without_clients
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.diagnosis.finding import Suspicion
 
 # Cosines: against what the client trained, against the others, and of the others among each other.

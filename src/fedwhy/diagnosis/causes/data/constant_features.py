@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from fedwhy.data import Dataset, FederatedDataset
-from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.data_facts import DataFacts
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.data import DataFacts
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 
 MANY, DEAD = 0.5, 0.95

@@ -1,7 +1,7 @@
 """FW115: several clients hold the same examples."""
 
-from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Severity, Suspicion
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.algorithm import algorithm, replaceable
+from fedwhy.diagnosis.edits.redealing import same_looks
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.other_algorithm import algorithm, replaceable
-from fedwhy.diagnosis.redealing import same_looks
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ModelError
 

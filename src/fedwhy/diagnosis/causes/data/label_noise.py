@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fedwhy.data import FederatedDataset
-from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.reading import Reading, agreement
 from fedwhy.diagnosis.finding import Edit, Suspicion

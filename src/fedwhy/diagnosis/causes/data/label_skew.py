@@ -3,10 +3,10 @@
 from fedwhy.algorithms import LocalSGD
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.algorithm import algorithm, replaceable
+from fedwhy.diagnosis.edits.redealing import same_labels
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.other_algorithm import algorithm, replaceable
-from fedwhy.diagnosis.redealing import same_labels
 from fedwhy.diagnosis.setup import Setup
 
 LEAST = 0.3

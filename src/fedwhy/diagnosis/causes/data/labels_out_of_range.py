@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.data.labels_shifted import shift_of
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.labels import CLASS_NUMBERS
 from fedwhy.diagnosis.finding import Severity, Suspicion

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.labels import CLASS_NUMBERS, Labels
+from fedwhy.diagnosis.facts.reading import renamed
+from fedwhy.diagnosis.facts.reading import shift_of as step_of
 from fedwhy.diagnosis.finding import Severity, Suspicion
 
 
@@ -15,7 +17,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     """Suspects it where all labels of the clients, or of the test set, fit once shifted by one."""
     found = shift_of(evidence)
     if found is None:
-        return None
+        return against_test(evidence)
     (where, by), classes = found, evidence.data.classes
     of_test = evidence.data.test_labels if where == data_edits.TESTS else None
     labels = evidence.data.labels if of_test is None else of_test
@@ -37,6 +39,28 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             lambda y: (y.astype(np.int64) - by).astype(np.int32),
             code=f"y = {sign}",
             of=where,
+        ),
+        severity=Severity.error,
+    )
+
+
+def against_test(evidence: Evidence) -> Suspicion | None:
+    """Suspects it where the clients' labels are those that the test set has for the same, but 1."""
+    reading, classes = evidence.data.reading, evidence.data.classes
+    names = None if reading is None else renamed(reading.test)
+    by = 0 if reading is None or names is None else step_of(names, reading.test)
+    if not by:
+        return None
+    return Suspicion(
+        why=f"what the test set calls class 1 is class {1 + by} at the clients, and so are all "
+        "classes: a linear classifier reads them so",
+        confidence=0.97,
+        evidence={"classes": classes, "shift": by, "where": list(data_edits.CLIENTS)},
+        prescription=data_edits.labels(
+            f"{by} subtracted from the clients' labels" if by > 0 else "1 added to their labels",
+            lambda y: (y.astype(np.int64) - by).astype(np.int32),
+            code="y = y - 1" if by > 0 else "y = y + 1",
+            of=data_edits.CLIENTS,
         ),
         severity=Severity.error,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.labels import FLOATS, ONE_HOT
 from fedwhy.diagnosis.finding import Severity, Suspicion

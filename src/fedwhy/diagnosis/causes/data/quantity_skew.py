@@ -6,10 +6,10 @@ from fedwhy.algorithms import LocalSGD
 from fedwhy.data.skew import effective_clients
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.algorithm import algorithm, replaceable
+from fedwhy.diagnosis.edits.redealing import same_sizes
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.other_algorithm import algorithm, replaceable
-from fedwhy.diagnosis.redealing import same_sizes
 from fedwhy.diagnosis.setup import Setup
 
 MOST = 0.5

@@ -3,8 +3,9 @@
 import numpy as np
 
 from fedwhy.algorithms import LocalSGD
-from fedwhy.diagnosis import data_edits, edits
+from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Suspicion
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from fedwhy.data import FederatedDataset
 from fedwhy.data.moments import Moments, client_moments
-from fedwhy.diagnosis.aligning import aligned
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.data_edits import ALL, on_data
+from fedwhy.diagnosis.edits.aligning import aligned
+from fedwhy.diagnosis.edits.data import ALL, on_data
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 

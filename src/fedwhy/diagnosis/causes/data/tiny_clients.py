@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 from fedwhy.diagnosis.setup import Setup

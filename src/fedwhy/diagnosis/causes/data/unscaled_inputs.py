@@ -6,10 +6,10 @@ import numpy as np
 
 from fedwhy.data import Preparation
 from fedwhy.data.preparation import Standardise
-from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.data_facts import DataFacts
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.data import DataFacts
 from fedwhy.diagnosis.finding import Change, Edit, Settings, Suspicion
 from fedwhy.diagnosis.setup import Setup
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.algorithm import algorithm, replaceable
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.other_algorithm import algorithm, replaceable
 from fedwhy.diagnosis.setup import Setup
 
 GAP, BEYOND = 0.25, 0.15

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.data_facts import DataFacts
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.data import DataFacts
 from fedwhy.diagnosis.facts.labels import NUMBERS, ONE_HOT
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 from fedwhy.diagnosis.setup import Setup

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedwhy.diagnosis import data_edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
-from fedwhy.diagnosis.facts.reading import agreement
+from fedwhy.diagnosis.facts.reading import agreement, renamed, shift_of
 from fedwhy.diagnosis.finding import Severity, Suspicion
 
 GAIN, SIGMAS = 0.1, 4.0
@@ -25,6 +25,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if train < own.sum(axis=1).max() / own.sum() + READABLE:
         return None
     names = renamed(reading.test)
+    if names is not None and shift_of(names, reading.test):
+        return None  # Counted from another number: FW110.
     if names is not None:
         after = float(reading.test[np.arange(len(names)), names].sum() / reading.test.sum())
         error = np.sqrt(after * (1 - after) / reading.test.sum())
@@ -60,23 +62,6 @@ def permuted(names: np.ndarray, before: float, after: float, train: float) -> Su
         ),
         severity=Severity.error,
     )
-
-
-def renamed(confusion: np.ndarray) -> np.ndarray | None:
-    """The class that is mostly read where each is given, int64 `[classes]`; None if two share one.
-
-    Classes without examples keep their name, or take one that is free.
-    """
-    classes = len(confusion)
-    there = confusion.sum(axis=1) > 0
-    names = np.where(there, confusion.argmax(axis=1), -1)
-    if len(np.unique(names[there])) < there.sum():
-        return None
-    free = [c for c in range(classes) if c not in names]
-    for c in np.flatnonzero(~there):
-        names[c] = c if c in free else free[0]
-        free.remove(names[c])
-    return names
 
 
 CAUSE = Cause("FW503", "The test set's labels are permuted", suspect)

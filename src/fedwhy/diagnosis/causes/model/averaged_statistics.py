@@ -1,11 +1,11 @@
 """FW206: batch statistics of clients differ, and their average is that of nobody."""
 
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.model import by_the_batch, edited
+from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.rebuilding import grouped
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Change, Edit, Settings, Severity, Suspicion
-from fedwhy.diagnosis.model_edits import by_the_batch, edited
-from fedwhy.diagnosis.model_rebuilding import grouped
-from fedwhy.diagnosis.own_code import advice
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.models import Model
 

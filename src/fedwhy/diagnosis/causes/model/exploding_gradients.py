@@ -11,11 +11,11 @@ from fedwhy.diagnosis.causes.model.judging import (
     mismatched,
     weight_norm,
 )
+from fedwhy.diagnosis.edits.model import edited, redrawn
+from fedwhy.diagnosis.edits.own_code import advice
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.model import ModelFacts
 from fedwhy.diagnosis.finding import Edit, Suspicion
-from fedwhy.diagnosis.model_edits import edited, redrawn
-from fedwhy.diagnosis.model_facts import ModelFacts
-from fedwhy.diagnosis.own_code import advice
 from fedwhy.diagnosis.setup import Setup
 
 

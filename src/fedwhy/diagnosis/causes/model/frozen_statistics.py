@@ -2,10 +2,10 @@
 
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.model import by_the_batch, edited, quicker
+from fedwhy.diagnosis.edits.own_code import advice
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
-from fedwhy.diagnosis.model_edits import by_the_batch, edited, quicker
-from fedwhy.diagnosis.own_code import advice
 from fedwhy.simulation.sampling import cohort_size
 
 # A tenth of the old statistics is left by so quick a momentum after 22 steps.

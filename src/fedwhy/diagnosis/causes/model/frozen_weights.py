@@ -5,11 +5,11 @@ import math
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.model.judging import silent
+from fedwhy.diagnosis.edits.model import edited
+from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.rebuilding import unfrozen
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.model_edits import edited
-from fedwhy.diagnosis.model_rebuilding import unfrozen
-from fedwhy.diagnosis.own_code import advice
 from fedwhy.federated import paths
 
 

@@ -5,9 +5,9 @@ import re
 import jax
 
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.model import edited, enlarged_inputs
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Change, Edit, Settings, Severity, Suspicion
-from fedwhy.diagnosis.model_edits import edited, enlarged_inputs
 from fedwhy.diagnosis.setup import Setup
 
 # How Keras, the zoo and JAX say that an image is smaller than a window.

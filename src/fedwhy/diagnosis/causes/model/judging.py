@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedwhy.diagnosis.model_facts import ModelFacts
+from fedwhy.diagnosis.facts.model import ModelFacts
 
 # Inputs beyond this are what is wrong, not what the model makes of them.
 LARGE_INPUTS = 10.0

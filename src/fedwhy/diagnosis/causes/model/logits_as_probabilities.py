@@ -2,10 +2,10 @@
 
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.model.judging import mismatched
+from fedwhy.diagnosis.edits.model import edited, linked
+from fedwhy.diagnosis.edits.own_code import advice
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Change, Settings, Suspicion
-from fedwhy.diagnosis.model_edits import edited, linked
-from fedwhy.diagnosis.own_code import advice
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:

@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.model import edited, linked, read_out
+from fedwhy.diagnosis.edits.own_code import advice
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.model import ModelFacts
 from fedwhy.diagnosis.finding import Suspicion
-from fedwhy.diagnosis.model_edits import edited, linked, read_out
-from fedwhy.diagnosis.model_facts import ModelFacts
-from fedwhy.diagnosis.own_code import advice
 
 BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf)}
 INVERSE = {"sigmoid": "logit", "tanh": "arctanh"}

@@ -1,10 +1,10 @@
 """FW216: weight penalties that outweigh the loss."""
 
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.model import edited, unpenalised
+from fedwhy.diagnosis.edits.own_code import advice
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
-from fedwhy.diagnosis.model_edits import edited, unpenalised
-from fedwhy.diagnosis.own_code import advice
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import jax
 
+from fedwhy.diagnosis.edits.model import edited
+from fedwhy.diagnosis.edits.rebuilding import of_zoo, with_loss_of
+from fedwhy.diagnosis.facts.model import ModelFacts
 from fedwhy.diagnosis.finding import Change, Edit, Settings
-from fedwhy.diagnosis.model_edits import edited
-from fedwhy.diagnosis.model_facts import ModelFacts
-from fedwhy.diagnosis.model_rebuilding import of_zoo, with_loss_of
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.models import Model
 

@@ -3,11 +3,11 @@
 import numpy as np
 
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.model import edited, read_out
+from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.rebuilding import of_zoo
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Change, Edit, Settings, Severity, Suspicion
-from fedwhy.diagnosis.model_edits import edited, read_out
-from fedwhy.diagnosis.model_rebuilding import of_zoo
-from fedwhy.diagnosis.own_code import advice
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.models import Model
 

@@ -5,8 +5,8 @@ from statistics import fmean
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.model.sizes import larger
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.model import ModelFacts
 from fedwhy.diagnosis.finding import Suspicion
-from fedwhy.diagnosis.model_facts import ModelFacts
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:

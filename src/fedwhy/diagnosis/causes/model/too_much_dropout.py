@@ -1,11 +1,11 @@
 """FW217: dropout that hides most of what the model knows from its training."""
 
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.model import edited, without_noise
+from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.rebuilding import without_dropout
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Change, Settings, Suspicion
-from fedwhy.diagnosis.model_edits import edited, without_noise
-from fedwhy.diagnosis.model_rebuilding import without_dropout
-from fedwhy.diagnosis.own_code import advice
 from fedwhy.models import Model
 
 LOUD = 4.0

@@ -5,11 +5,11 @@ import optax
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.model.judging import symmetric
+from fedwhy.diagnosis.edits.model import edited, redrawn
+from fedwhy.diagnosis.edits.own_code import advice
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.model import ModelFacts
 from fedwhy.diagnosis.finding import Edit, Suspicion
-from fedwhy.diagnosis.model_edits import edited, redrawn
-from fedwhy.diagnosis.model_facts import ModelFacts
-from fedwhy.diagnosis.own_code import advice
 from fedwhy.diagnosis.setup import Setup
 
 SMALL = 1e-3

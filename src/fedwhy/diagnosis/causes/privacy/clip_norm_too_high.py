@@ -1,9 +1,9 @@
 """FW702: the clipping norm is far above what clients send, and noise goes by it."""
 
-from fedwhy.diagnosis.aggregator_edits import piece
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.privacy.clipping import clipping_of
 from fedwhy.diagnosis.edits import rounded
+from fedwhy.diagnosis.edits.aggregator import piece
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
 

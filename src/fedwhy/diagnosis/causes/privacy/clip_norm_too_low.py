@@ -4,10 +4,10 @@ Andrew, Thakkar, McMahan and Ramaswamy, "Differentially Private Learning with Ad
 NeurIPS 2021, take the median of the clients' norms for it.
 """
 
-from fedwhy.diagnosis.aggregator_edits import piece
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.privacy.clipping import clipping_of
 from fedwhy.diagnosis.edits import rounded
+from fedwhy.diagnosis.edits.aggregator import piece
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
 

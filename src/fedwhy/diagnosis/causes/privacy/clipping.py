@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedwhy.diagnosis.aggregator_edits import pieces_of
+from fedwhy.diagnosis.edits.aggregator import pieces_of
 from fedwhy.diagnosis.evidence import Evidence
 
 

@@ -5,9 +5,9 @@ Schemes", ICML 2019, section 3: without it, biased compressors fail to converge 
 """
 
 from fedwhy.aggregators import Link, error_feedback
-from fedwhy.diagnosis.aggregator_edits import Piece, pieces_of, wrapped
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.privacy.fidelity import fidelity_of
+from fedwhy.diagnosis.edits.aggregator import Piece, pieces_of, wrapped
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Severity, Suspicion
 from fedwhy.diagnosis.setup import Setup

@@ -9,13 +9,13 @@ in a run is in `reach.py`.
 import math
 from typing import Any, NamedTuple
 
-from fedwhy.diagnosis.aggregator_edits import piece, pieces_of
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.privacy.clipping import clipping_of
 from fedwhy.diagnosis.causes.privacy.reach import DROWNED, WEAK, reach
-from fedwhy.diagnosis.client_updates import Updates
 from fedwhy.diagnosis.edits import rounded
+from fedwhy.diagnosis.edits.aggregator import piece, pieces_of
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.diagnosis.finding import Change, Edit, Settings, Suspicion
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.privacy import Toeplitz

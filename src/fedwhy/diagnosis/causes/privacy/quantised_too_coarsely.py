@@ -7,9 +7,9 @@ with the number of levels (Alistarh et al., NeurIPS 2017, Lemma 3.1).
 
 import math
 
-from fedwhy.diagnosis.aggregator_edits import piece, pieces_of
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.privacy.fidelity import Fidelity, fidelity_of, lost_in
+from fedwhy.diagnosis.edits.aggregator import piece, pieces_of
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Suspicion
 from fedwhy.diagnosis.setup import Setup

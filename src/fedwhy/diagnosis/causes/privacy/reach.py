@@ -8,7 +8,7 @@ model computes with: with 55,000 parameters, noise of six times the signal cost 
 
 import math
 
-from fedwhy.diagnosis.client_updates import Updates
+from fedwhy.diagnosis.facts.updates import Updates
 
 # Below the first the noise leaves nothing, below the second it may cost something.
 DROWNED, WEAK = 1.0, 3.0

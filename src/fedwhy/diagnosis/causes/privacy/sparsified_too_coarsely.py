@@ -5,10 +5,10 @@ share of them that a round sends (Stich, Cordonnier and Jaggi, "Sparsified SGD w
 2018, Theorem 2.4), which must be little against the rounds of the run.
 """
 
-from fedwhy.diagnosis.aggregator_edits import Piece, piece, pieces_of
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.privacy.fidelity import Fidelity, fidelity_of, lost_in
 from fedwhy.diagnosis.edits import rounded
+from fedwhy.diagnosis.edits.aggregator import Piece, piece, pieces_of
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Suspicion
 

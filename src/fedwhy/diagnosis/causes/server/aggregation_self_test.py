@@ -6,8 +6,8 @@ from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.server.pairwise_averaging import halves, mean_of_all
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.self_test import SelfTest
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.self_test import SelfTest
 
 # Rounding errors of a sum are far below this.
 OFF = 1e-2

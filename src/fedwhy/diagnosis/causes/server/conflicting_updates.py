@@ -5,8 +5,8 @@ import numpy as np
 from fedwhy.algorithms import ifca
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.client_updates import Updates
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.diagnosis.finding import Edit, Suspicion
 
 # Pairs of opposite updates that are a sign, and how far below zero they must be.

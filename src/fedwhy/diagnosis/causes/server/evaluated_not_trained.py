@@ -1,8 +1,9 @@
 """FW410: the model that is evaluated, or sent to clients, is not the one that is trained."""
 
-from fedwhy.diagnosis import curves, edits
+from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts import curves
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 
 # A model that has come less than this share of the way in ten rounds does not follow.

@@ -3,9 +3,10 @@
 import numpy as np
 
 from fedwhy.algorithms import LocalSGD, scaffold
-from fedwhy.diagnosis import curves, edits
+from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts import curves
 from fedwhy.diagnosis.finding import Edit, Suspicion
 from fedwhy.diagnosis.setup import Setup
 

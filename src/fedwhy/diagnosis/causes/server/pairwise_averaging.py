@@ -5,8 +5,8 @@ import numpy as np
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.self_test import SelfTest
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.self_test import SelfTest
 
 # Shares that agree with the formula to this are it.
 NEAR = 0.05

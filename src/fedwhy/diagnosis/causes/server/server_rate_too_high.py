@@ -1,10 +1,11 @@
 """FW401: the server goes further than the clients' mean update."""
 
-from fedwhy.diagnosis import curves, edits
+from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.server.adaptive_server_at_one import FAR as FAR_BEYOND
 from fedwhy.diagnosis.edits.server import signature
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts import curves
 from fedwhy.diagnosis.finding import Severity, Suspicion
 
 # A plain server that goes this much further than the mean overshoots; so long are steps by

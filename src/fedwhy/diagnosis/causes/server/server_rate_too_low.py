@@ -1,9 +1,10 @@
 """FW402: the server goes only a small part of the way that the clients' mean update points."""
 
-from fedwhy.diagnosis import curves, edits
+from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.edits.server import signature
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts import curves
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 
 # A server that keeps going and still makes so little of the mean update wastes the most of it.

@@ -1,8 +1,9 @@
 """FW407: so few clients take part in a round that its mean says little of all."""
 
-from fedwhy.diagnosis import curves, edits
+from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts import curves
 from fedwhy.diagnosis.finding import Severity, Suspicion
 from fedwhy.simulation.samplers import Asynchronous
 

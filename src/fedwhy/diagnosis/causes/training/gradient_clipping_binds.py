@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from fedwhy.diagnosis import curves, edits
+from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts import curves
 from fedwhy.diagnosis.finding import Severity, Suspicion
 
 # Clipping that touches more steps than this, and shortens them so much, is more than a guard.

@@ -5,8 +5,8 @@ import numpy as np
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.local import factor
 from fedwhy.diagnosis.finding import Severity, Suspicion
-from fedwhy.diagnosis.local_facts import factor
 
 # How much the factor may differ between clients; the bounds of `rates.by_examples` are 0.5 and 2.
 MOST = 4.5

@@ -5,8 +5,8 @@ import numpy as np
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.local import factor
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
-from fedwhy.diagnosis.local_facts import factor
 from fedwhy.diagnosis.setup import Setup
 
 # A factor that is so many times smaller, or larger, half way through the run left too early.

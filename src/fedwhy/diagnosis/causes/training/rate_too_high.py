@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from fedwhy.diagnosis import curves, edits
+from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.training.rate_too_low import USUAL, USUAL_ADAPTIVE
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts import curves
 from fedwhy.diagnosis.finding import Suspicion
 
 # Effective rates, and those of adaptive optimizers, above which few models train.

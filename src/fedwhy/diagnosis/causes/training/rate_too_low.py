@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from fedwhy.diagnosis import curves, edits
+from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts import curves
 from fedwhy.diagnosis.finding import Suspicion
 
 # Effective rates, and those of adaptive optimizers, below which few models train in time.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from fedwhy.diagnosis.model_edits import linked
+from fedwhy.diagnosis.edits.model import linked
 from fedwhy.errors import ParameterError
 from fedwhy.models import Model
 from fedwhy.models.networks import groups, with_group_normalization

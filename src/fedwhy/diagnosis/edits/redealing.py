@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fedwhy.data.arranging import at_rows
-from fedwhy.diagnosis.data_edits import on_data
+from fedwhy.diagnosis.edits.data import on_data
 from fedwhy.diagnosis.facts.labels import strata_of
 from fedwhy.diagnosis.finding import Edit
 from fedwhy.diagnosis.setup import Setup

@@ -24,7 +24,7 @@ import numpy as np
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.finding import Edit, Suspicion
-from fedwhy.diagnosis.runs import Outcome, Runs
+from fedwhy.diagnosis.search.runs import Outcome, Runs
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import FedwhyError
 

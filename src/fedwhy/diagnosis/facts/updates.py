@@ -15,8 +15,8 @@ import numpy as np
 from fedwhy.aggregators.robust.distances import gram
 from fedwhy.aggregators.robust.rule import combine
 from fedwhy.algorithms import ServerState
-from fedwhy.diagnosis.client_scores import ClientScores
-from fedwhy.diagnosis.observing import Seen, observation, observing
+from fedwhy.diagnosis.facts.client_scores import ClientScores
+from fedwhy.diagnosis.facts.observing import Seen, observation, observing
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.engine import ClientState, Cohort, Engine, Rounds, local_settings
 from fedwhy.engine.plan import first_shape

@@ -11,7 +11,7 @@ import optax
 
 from fedwhy.algorithms import Client, LocalSGD
 from fedwhy.algorithms.stepping import stepped
-from fedwhy.diagnosis import trial
+from fedwhy.diagnosis.facts import trial
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
 from fedwhy.federated import paths, trees

@@ -13,7 +13,7 @@ import numpy as np
 from fedwhy.aggregators import Message, Stack, mean
 from fedwhy.aggregators.catalogue import RULES
 from fedwhy.algorithms import Algorithm, Round, ServerState, Update
-from fedwhy.diagnosis import trial
+from fedwhy.diagnosis.facts import trial
 from fedwhy.federated import trees
 
 PyTree = Any

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from fedwhy.diagnosis.edits.initial_weights import drawn_anew
 from fedwhy.diagnosis.finding import Change, Edit, Settings
-from fedwhy.diagnosis.initial_weights import drawn_anew
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
 from fedwhy.models import Model, Weights

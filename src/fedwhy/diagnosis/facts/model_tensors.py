@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fedwhy.diagnosis.initial_weights import is_kernel
+from fedwhy.diagnosis.edits.initial_weights import is_kernel
 from fedwhy.federated import paths
 
 PyTree = Any

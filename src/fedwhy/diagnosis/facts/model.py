@@ -8,12 +8,12 @@ import jax
 import numpy as np
 
 from fedwhy.data import FederatedDataset
-from fedwhy.diagnosis.initial_weights import drawn_anew
-from fedwhy.diagnosis.model_outputs import Outputs, Taken, outputs, taken
-from fedwhy.diagnosis.model_passes import Pass, passes
-from fedwhy.diagnosis.model_statistics import Statistics, statistics, vector
-from fedwhy.diagnosis.model_tensors import Tensor, tensors
-from fedwhy.diagnosis.model_windows import Window, windows
+from fedwhy.diagnosis.edits.initial_weights import drawn_anew
+from fedwhy.diagnosis.facts.model_outputs import Outputs, Taken, outputs, taken
+from fedwhy.diagnosis.facts.model_passes import Pass, passes
+from fedwhy.diagnosis.facts.model_statistics import Statistics, statistics, vector
+from fedwhy.diagnosis.facts.model_tensors import Tensor, tensors
+from fedwhy.diagnosis.facts.model_windows import Window, windows
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.federated import paths, trees
 from fedwhy.models import Description, Model, Weights

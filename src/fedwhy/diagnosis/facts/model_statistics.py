@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from fedwhy.diagnosis.model_passes import Pass
+from fedwhy.diagnosis.facts.model_passes import Pass
 from fedwhy.models import Weights
 
 PyTree = Any

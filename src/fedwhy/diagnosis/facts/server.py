@@ -10,8 +10,8 @@ import numpy as np
 
 from fedwhy.aggregators import Message
 from fedwhy.algorithms import Algorithm, Broadcast, ServerState, Update
-from fedwhy.diagnosis import trial
-from fedwhy.diagnosis.self_test import SIZE, SelfTest, key, round_of, self_test, testable
+from fedwhy.diagnosis.facts import trial
+from fedwhy.diagnosis.facts.self_test import SIZE, SelfTest, key, round_of, self_test, testable
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import FedwhyError
 from fedwhy.federated import trees

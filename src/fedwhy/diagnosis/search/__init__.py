@@ -1,0 +1,1 @@
+"""The search for causes: counterfactual runs, and what the data hold."""
