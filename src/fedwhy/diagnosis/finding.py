@@ -57,12 +57,12 @@ class Suspicion(NamedTuple):
     - `prescription`: what to change, or None where nothing can be
     - `counterfactual`: what removes the cause to prove it, where that is not the prescription
       (dealing the data anew proves a skew, and cures no deployment)
-    - `others`: further prescriptions, stronger or milder ones, tried where the first recovers
-      nothing, and for the best repair once the cause is proved
     - `severity`: what it is without any proof. `error` only for what cannot work whatever else is
       changed, such as inputs that are not numbers
     - `standing`: whether it is a finding where probes prove nothing. A suspicion from the shape of
       a curve is none
+    - `others`: further prescriptions, stronger or milder ones, tried where the first recovers
+      nothing, and for the best repair once the cause is proved
     """
 
     why: str
@@ -70,9 +70,9 @@ class Suspicion(NamedTuple):
     evidence: dict[str, Any]
     prescription: Edit | None = None
     counterfactual: Edit | None = None
-    others: tuple[Edit, ...] = ()
     severity: Severity = Severity.warning
     standing: bool = True
+    others: tuple[Edit, ...] = ()
 
     @property
     def prescriptions(self) -> tuple[Edit, ...]:
