@@ -214,3 +214,12 @@ def test_hostile_clients_are_withstood_as_the_page_says():
     assert all(
         f"`{name}(" in page for name in robust if name not in ("secure_mean", "private_mean")
     )
+
+
+def test_the_examples_of_the_diagnosis_run_and_name_the_planted_mistake():
+    names: dict = {}
+    own, brought = code_blocks("diagnosis.md")
+    exec(own, names)
+    assert not [f for f in names["diagnosis"].findings if f.severity == "error"]
+    exec(brought, names)
+    assert names["diagnosis"].findings[0].code == "FW202"
