@@ -12,7 +12,7 @@ from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.updates import Examination, Updates
 from fedwhy.diagnosis.finding import Edit, Finding, Severity, Suspicion
 from fedwhy.diagnosis.search.potential import linear_accuracy
-from fedwhy.diagnosis.search.probing import Probe, Proof, Search, central, find_causes
+from fedwhy.diagnosis.search.probing import CERTAIN, Probe, Proof, Search, central, find_causes
 from fedwhy.diagnosis.search.runs import Outcome, Runs
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.diagnosis.verdict import Scores, verdict
@@ -230,6 +230,9 @@ def unproved(
 
 
 def unproved_severity(suspicion: Suspicion, probed: bool) -> Severity:
-    """How bad a cause is that is not confirmed: a probe that found nothing makes it a note."""
-    guess = probed or not suspicion.standing
+    """How bad a cause is that is not confirmed: where a probe found nothing, mostly a note.
+
+    What was recognised for certain is there, whether it costs accuracy or not.
+    """
+    guess = not suspicion.standing or (probed and suspicion.confidence < CERTAIN)
     return Severity.note if guess and suspicion.severity is Severity.warning else suspicion.severity

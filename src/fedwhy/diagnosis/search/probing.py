@@ -149,8 +149,8 @@ def find_causes(search: Search, suspected: Sequence[Suspected]) -> None:
         (pair for pair in suspected if pair[1].probes), key=lambda pair: -pair[1].confidence
     )
     while left and len(search.proofs) < MOST and not search.runs.exhausted:
-        worth = left if search.in_trouble else [pair for pair in left if sure(pair[1])]
-        proof = first_that_holds(search, alone(search, worth))
+        tried = left if search.in_trouble else [pair for pair in left if sure(pair[1])]
+        proof = first_that_holds(search, alone(search, tried))
         if proof is None:
             break
         remove(search, proof)
@@ -166,20 +166,40 @@ def sure(suspicion: Suspicion) -> bool:
     return suspicion.standing and suspicion.confidence >= SURE
 
 
-def alone(search: Search, suspected: Sequence[Suspected]) -> list[tuple[Suspected, Edit, Probe]]:
-    """Each cause removed alone; the probes that recover something, best first."""
-    found = []
+def alone(search: Search, suspected: Sequence[Suspected]) -> list[tuple[Suspected, Edit]]:
+    """Each cause removed alone; those whose removal recovers something, best first."""
+    found: list[tuple[float, Suspected, Edit]] = []
     for cause, suspicion in suspected:
         for edit in suspicion.probes:
             if search.runs.exhausted:
                 break
             probe = run_probe(search, cause, edit)
-            if probe.recovered > search.noise:
-                found.append(((cause, suspicion), edit, probe))
-                break
-        if found and suspicion.confidence >= CERTAIN and found[-1][2].scores[0] >= search.enough:
+            if probe.recovered <= search.noise:
+                continue
+            found.append(
+                (worth(search, cause, suspicion, probe.recovered), (cause, suspicion), edit)
+            )
+            if suspicion.confidence >= CERTAIN and probe.scores[0] >= search.enough:
+                return ranked(found)
             break
-    return sorted(found, key=lambda each: -weight(each[0][1], each[2].recovered))
+    return ranked(found)
+
+
+def ranked(found: Sequence[tuple[float, Suspected, Edit]]) -> list[tuple[Suspected, Edit]]:
+    """Without their worth, the greatest first."""
+    return [(pair, edit) for _, pair, edit in sorted(found, key=lambda each: -each[0])]
+
+
+def worth(search: Search, cause: Cause, suspicion: Suspicion, recovered: float) -> float:
+    """What a cause is worth whose removal recovers so much.
+
+    Where its prescription is another edit, half of it is what that recovers: of two causes that
+    explain a run alike, the one that can be mended is to be named first.
+    """
+    if suspicion.counterfactual is not None and suspicion.prescription is not None:
+        repair = run_probe(search, cause, suspicion.prescription)
+        recovered = (recovered + min(max(repair.recovered, 0.0), recovered)) / 2
+    return weight(suspicion, recovered)
 
 
 def weight(suspicion: Suspicion, recovered: float) -> float:
@@ -207,11 +227,9 @@ def run_probe(search: Search, cause: Cause, edit: Edit, seeds: int = 1) -> Probe
     return probe
 
 
-def first_that_holds(
-    search: Search, found: Sequence[tuple[Suspected, Edit, Probe]]
-) -> Proof | None:
+def first_that_holds(search: Search, found: Sequence[tuple[Suspected, Edit]]) -> Proof | None:
     """The first of them that recovers something from every seed."""
-    for (cause, suspicion), edit, _ in found:
+    for (cause, suspicion), edit in found:
         probe = run_probe(search, cause, edit, SEEDS)
         if probe.recovered > search.noise and probe.least > 0:
             repair, repaired = best_repair(search, cause, suspicion)
