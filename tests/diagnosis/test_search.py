@@ -8,6 +8,7 @@ import pytest
 
 import fedwhy as fw
 from fedwhy.diagnosis import Cause, Edit, Setup, Suspicion, edits
+from fedwhy.diagnosis.edits.redealing import same_labels
 from fedwhy.diagnosis.search.probing import Search, find_causes
 from fedwhy.diagnosis.search.runs import Runs
 from fedwhy.federated import paths
@@ -99,7 +100,7 @@ def test_a_counterfactual_proves_what_nothing_can_repair():
     algorithm = fw.fedavg(fw.Model.from_zoo("softmax"), local)
     hard = Setup(algorithm, skewed, rounds=5, cohort=2, test=DIGITS.test)
     useless = edits.local("batches of 11", batch_size=11)
-    doubt = suspicion(0.5, useless, counterfactual=edits.iid())
+    doubt = suspicion(0.5, useless, counterfactual=same_labels(hard))
     (proof,) = searched(hard, (cause("FW101"), doubt)).proofs
     assert proof.recovered > 0.2
     assert proof.repaired < proof.recovered / 2

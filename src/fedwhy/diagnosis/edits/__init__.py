@@ -2,9 +2,7 @@
 
 from fedwhy.diagnosis.edits.common import (
     argument,
-    both,
     dealt,
-    iid,
     local,
     optimizer,
     plain_server,
@@ -14,7 +12,6 @@ from fedwhy.diagnosis.edits.common import (
     without_change,
 )
 from fedwhy.diagnosis.edits.server import (
-    another,
     judged_by_the_model,
     plain_mean,
     server_optimizer,
@@ -37,15 +34,12 @@ from fedwhy.diagnosis.edits.training import (
 )
 
 __all__ = [
-    "another",
     "argument",
-    "both",
     "cohort",
     "concurrency",
     "constant_rate",
     "dealt",
     "fewer_steps",
-    "iid",
     "judged_by_the_model",
     "local",
     "more_steps",

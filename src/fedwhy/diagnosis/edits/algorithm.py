@@ -8,6 +8,7 @@ from typing import Any
 from fedwhy.algorithms import ALGORITHMS, Algorithm, LocalSGD, innermost
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
+from fedwhy.errors import ParameterError
 
 
 def algorithm(name: str, **options: Any) -> Edit:
@@ -16,6 +17,8 @@ def algorithm(name: str, **options: Any) -> Edit:
     accepted = inspect.signature(function).parameters
 
     def apply(setup: Setup) -> Setup:
+        if setup.local is None:
+            raise ParameterError("algorithm", f"{name} needs local training, such as LocalSGD(...)")
         kept = {key: value for key, value in setup.arguments.items() if key in accepted}
         made = function(**(kept | {"model": setup.model} | options))
         return setup.changed(algorithm=rewrapped(setup.algorithm, made))

@@ -85,33 +85,10 @@ def pooled() -> Edit:
     return Edit("all examples at one place", apply)
 
 
-def iid() -> Edit:
-    """The same examples dealt at random, to clients of the sizes that they have."""
-
-    def apply(setup: Setup) -> Setup:
-        clients = setup.clients
-        sizes = np.diff(clients.offsets)
-        owner = np.repeat(np.arange(clients.clients), sizes)
-        order = np.random.default_rng(setup.seed).permutation(len(owner))
-        return setup.changed(clients=dealt(clients, owner[order]))
-
-    return Edit("the same examples dealt to the clients at random", apply)
-
-
 def dealt(clients: FederatedDataset, owner: np.ndarray) -> FederatedDataset:
     """The same examples, of which number i belongs to client `owner[i]` of those there are."""
     return FederatedDataset.from_arrays(
         clients.x, clients.y, owner, classes=clients.classes, name=clients.name
-    )
-
-
-def both(first: Edit, second: Edit) -> Edit:
-    """One edit after another."""
-    return Edit(
-        f"{first.what}, and {second.what}",
-        lambda setup: second.apply(first.apply(setup)),
-        lambda settings: (*first.changes(settings), *second.changes(settings)),
-        "\n".join(filter(None, (first.code, second.code))),
     )
 
 

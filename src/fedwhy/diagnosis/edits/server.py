@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
 
 import optax
 
@@ -101,22 +99,3 @@ def judged_by_the_model() -> Edit:
         lambda setup: setup.changed(algorithm=setup.algorithm._replace(evaluated=global_weights)),
         code="Algorithm(..., evaluated=...)  ->  leave evaluated out, or return server.weights",
     )
-
-
-def another(what: str, build: Callable[..., Algorithm], **options: Any) -> Edit:
-    """Another algorithm of the catalogue, with the same model and local training."""
-
-    def apply(setup: Setup) -> Setup:
-        if setup.local is None:
-            return without_change(setup)
-        return setup.changed(algorithm=build(setup.model, setup.local, **options))
-
-    def changes(settings: Settings) -> tuple[Change, ...]:
-        gone = [key for key in settings.get("algorithm", {}) if key not in {"name", *options}]
-        return (
-            *(Change("algorithm", key, None) for key in gone),
-            Change("algorithm", "name", build.__name__),
-            *(Change("algorithm", key, value) for key, value in options.items()),
-        )
-
-    return Edit(what, apply, changes)

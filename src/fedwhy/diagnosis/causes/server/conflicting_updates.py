@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fedwhy.algorithms import ifca
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.algorithm import algorithm
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.diagnosis.finding import Edit, Suspicion
@@ -61,7 +61,7 @@ def agreeing(updates: Updates) -> np.ndarray:
 
 def models_of_their_own() -> Edit:
     """Two models, of which each client takes the one that fits it."""
-    return edits.another("a model for each of two kinds of clients (IFCA)", ifca, clusters=2)
+    return algorithm("ifca", clusters=2)
 
 
 CAUSE = Cause("FW411", "The clients' updates contradict each other", suspect)

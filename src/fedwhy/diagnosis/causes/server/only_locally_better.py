@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from fedwhy.algorithms import LocalSGD, scaffold
+from fedwhy.algorithms import LocalSGD
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.algorithm import algorithm
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts import curves
 from fedwhy.diagnosis.finding import Edit, Suspicion
@@ -49,7 +50,7 @@ def remedy(setup: Setup) -> Edit | None:
         return None
     if setup.algorithm.name == "scaffold":
         return None
-    return edits.another("control variates against drift (SCAFFOLD)", scaffold)
+    return algorithm("scaffold")
 
 
 CAUSE = Cause("FW413", "Local models improve while the global one does not", suspect)
