@@ -100,7 +100,7 @@ def test_a_counterfactual_proves_what_nothing_can_repair():
     algorithm = fw.fedavg(fw.Model.from_zoo("softmax"), local)
     hard = Setup(algorithm, skewed, rounds=5, cohort=2, test=DIGITS.test)
     useless = edits.local("batches of 11", batch_size=11)
-    doubt = suspicion(0.5, useless, counterfactual=same_labels(hard))
+    doubt = suspicion(0.5, useless, counterfactual=same_labels())
     (proof,) = searched(hard, (cause("FW101"), doubt)).proofs
     assert proof.recovered > 0.2
     assert proof.repaired < proof.recovered / 2
