@@ -17,7 +17,6 @@ from rich.table import Table
 
 from fedwhy.diagnosis import diagnose_setup, record_of
 from fedwhy.diagnosis.catalogue import CAUSES, cause_of
-from fedwhy.diagnosis.preflight import check_before
 from fedwhy.diagnosis.terminal import for_terminal
 from fedwhy.engine.processes import join, launch, launched, leads
 from fedwhy.errors import FedwhyError, ParameterError
@@ -83,10 +82,8 @@ def run(
     path = resume / "experiment.toml" if resume else file
     with only_json(as_json):
         experiment = Experiment.read(path, changes or [])
-        if not (force or resume):
-            check_before(experiment.setup)
         run_folder = experiment.folder(resume or out)
-        result = experiment.run(run_folder, resume=resume is not None)
+        result = experiment.run(run_folder, resume=resume is not None, force=force)
     if not leads():
         return
     folder = run_folder.path

@@ -5,6 +5,7 @@ import pytest
 
 import fedwhy as fw
 from fedwhy.diagnosis import Change, Setup, edits
+from fedwhy.diagnosis.edits.algorithm import algorithm
 
 MODEL = fw.Model.from_functions(
     lambda key, example: {"kernel": optax.tree.zeros_like(example)},
@@ -44,7 +45,7 @@ def test_training_shorter_or_longer_says_epochs_where_it_can(setup):
 
 
 def test_another_algorithm_takes_the_keys_of_the_first_away(setup):
-    edit = edits.another("drift corrected", fw.scaffold)
+    edit = algorithm("scaffold")
     assert edit.apply(setup).algorithm.name == "scaffold"
     assert edit.changes({"algorithm": {"name": "fedprox", "mu": 1.0}}) == (
         Change("algorithm", "mu", None),

@@ -9,10 +9,11 @@ from typing import Any
 from fedwhy.algorithms import Algorithm, innermost, remade
 from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.engine import Engine
-from fedwhy.errors import ParameterError
+from fedwhy.errors import ParameterError, whole_number
 from fedwhy.models import Model
 from fedwhy.simulation import Clock, Run, train
 from fedwhy.simulation.samplers import Asynchronous, Sampler
+from fedwhy.simulation.sampling import cohort_size
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Setup:
 
     `settings` are the tables of the experiment file that it was read from; empty where it was made
     in Python.
+
+    Raises `ParameterError` for numbers of rounds or clients that no run can have.
     """
 
     algorithm: Algorithm
@@ -34,6 +37,11 @@ class Setup:
     test_clients: FederatedDataset | None = None
     engine: Engine | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        whole_number("rounds", self.rounds, at_least=1)
+        whole_number("seed", self.seed, at_most=2**32 - 1)
+        cohort_size(self.cohort, self.clients.clients)
 
     @property
     def model(self) -> Model:

@@ -26,6 +26,7 @@ from fedwhy.data import (
     variant,
 )
 from fedwhy.diagnosis import Setup, Watch
+from fedwhy.diagnosis.preflight import Preflight
 from fedwhy.engine import Engine
 from fedwhy.errors import ParameterError
 from fedwhy.experiment import aggregation, data, models, preparing, taking_part
@@ -205,19 +206,20 @@ class Experiment:
         """All that a run is made of, to run it or to diagnose it."""
         settings = cast(schema.Train, self.tables["train"])
         clients, test = self.data
-        return Setup(
-            self.algorithm,
-            clients,
-            rounds=settings.rounds,
-            cohort=self.settings["train"]["cohort"],
-            seed=settings.seed,
-            sampler=self.sampler,
-            clock=self.clock,
-            test=test,
-            test_clients=clients if settings.evaluate_clients else None,
-            engine=Engine(settings.lanes, settings.devices, settings.lowering),
-            settings=self.settings,
-        )
+        with self.file.blame("train"):
+            return Setup(
+                self.algorithm,
+                clients,
+                rounds=settings.rounds,
+                cohort=self.settings["train"]["cohort"],
+                seed=settings.seed,
+                sampler=self.sampler,
+                clock=self.clock,
+                test=test,
+                test_clients=clients if settings.evaluate_clients else None,
+                engine=Engine(settings.lanes, settings.devices, settings.lowering),
+                settings=self.settings,
+            )
 
     def folder(self, path: str | Path | None = None) -> RunFolder:
         """The run folder at `path`; without one the next free runs/ALGORITHM-DATASET-001."""
@@ -231,8 +233,18 @@ class Experiment:
                 numbered=path is None,
             )
 
-    def run(self, folder: RunFolder, *, resume: bool = False, progress: bool = True) -> Run:
+    def run(
+        self,
+        folder: RunFolder,
+        *,
+        resume: bool = False,
+        progress: bool = True,
+        force: bool = True,
+    ) -> Run:
         """Runs the experiment and keeps it in `folder`; `resume` goes on with the run there.
+
+        Unless it goes on or is `force`d, it is looked at first: raises `PreflightError` where it
+        cannot work.
 
         Raises `ExperimentError` where the run there had other settings, but for those of `[train]`
         that change no round: it would no longer be one experiment.
@@ -249,6 +261,8 @@ class Experiment:
                         "patience", "waits for the test loss, and the data has no test set"
                     )
                 callbacks = [EarlyStop(patience=settings.patience), *callbacks]
+            if not (force or resume):
+                callbacks = [Preflight(self.setup), *callbacks]
             return self.setup.train(
                 settings.rounds,
                 settings.seed,

@@ -51,7 +51,7 @@ def test_hostile_clients_are_named_and_left_out(code, attack):
     found = suspicions(evidence)
     assert code in found
     assert tuple(found[code].evidence["clients"]) == HOSTILE
-    repaired = found[code].probe.apply(evidence.setup)
+    repaired = found[code].probes[0].apply(evidence.setup)
     everyone = Population(repaired.clients, np.arange(10), lambda positions: np.zeros(10))
     sampler: Any = repaired.sampler
     drawn = sampler.draw(everyone, 10, 0, 1).clients

@@ -44,7 +44,7 @@ def test_fine_compression_is_not_suspected(link):
 def test_one_bit_asks_for_more_and_gets_them():
     evidence = examined(ag.quantize(1))
     suspicion = suspicions(evidence)["FW704"]
-    finer = suspicion.probe.apply(evidence.setup)
+    finer = suspicion.probes[0].apply(evidence.setup)
     assert 4 <= pieces_of(finer)["quantize"].arguments["bits"] <= 8
     updates = examine(finer, beginning(finer), 1)
     assert updates.mean_error < 0.02
@@ -55,12 +55,12 @@ def test_a_coarse_top_k_lacks_numbers_and_error_feedback():
     evidence = examined(ag.top_k(0.01))
     found = suspicions(evidence)
     assert {"FW705", "FW706"} <= set(found)
-    more = found["FW705"].probe.apply(evidence.setup)
+    more = found["FW705"].probes[0].apply(evidence.setup)
     assert pieces_of(more)["top_k"].arguments["share"] == 0.1
-    fed_back = found["FW706"].probe.apply(evidence.setup)
+    fed_back = found["FW706"].probes[0].apply(evidence.setup)
     assert pieces_of(fed_back)["top_k"].within == ("error_feedback",)
     assert BY_CODE["FW706"].suspect(Evidence(fed_back)) is None
-    (change,) = found["FW706"].probe.changes({"aggregator": {"chain": ["clip", "top_k"]}})
+    (change,) = found["FW706"].probes[0].changes({"aggregator": {"chain": ["clip", "top_k"]}})
     assert change == ("aggregator", "chain", ["clip", "error_feedback", "top_k"])
 
 

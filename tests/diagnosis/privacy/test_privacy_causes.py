@@ -66,8 +66,8 @@ def test_a_sensible_setup_is_not_suspected(aggregator):
 def test_a_clip_norm_far_below_the_median_is_moved_to_it(rule):
     suspicion = suspicions(rule)["FW701"]
     median = suspicion.evidence["median_norms"][0]
-    repaired = suspicion.probe.apply(evidence_of(rule).setup)
-    (change,) = suspicion.probe.changes({})
+    repaired = suspicion.probes[0].apply(evidence_of(rule).setup)
+    (change,) = suspicion.probes[0].changes({})
     assert change.value == pytest.approx(median, rel=0.05)
     assert change.value in [
         piece.arguments.get("norm", piece.arguments.get("clip"))
@@ -80,7 +80,7 @@ def test_a_clip_norm_far_below_the_median_is_moved_to_it(rule):
 def test_a_clip_norm_far_above_the_median_is_blamed_for_its_noise_alone():
     found = suspicions(private(clip=50.0))
     assert set(found) == {"FW702"}
-    repaired = found["FW702"].probe.apply(setup_of(private(clip=50.0)))
+    repaired = found["FW702"].probes[0].apply(setup_of(private(clip=50.0)))
     release = repaired.algorithm.aggregator.privacy
     assert release is not None and release.noise_multiplier == 0.3
     assert BY_CODE["FW702"].suspect(Evidence(repaired, None, (plain(), plain()))) is None
@@ -102,16 +102,16 @@ def test_noise_of_the_mean_has_its_closed_form():
 def test_noise_that_drowns_the_signal_is_made_less(rule):
     found = suspicions(rule)
     assert set(found) == {"FW703"} and found["FW703"].standing
-    repaired = found["FW703"].probe.apply(setup_of(rule))
+    repaired = found["FW703"].probes[0].apply(setup_of(rule))
     assert BY_CODE["FW703"].suspect(Evidence(repaired, None, (plain(), plain()))) is None
 
 
 def test_larger_cohorts_come_before_less_noise():
     suspicion = suspicions(private(noise_multiplier=50.0))["FW703"]
-    repaired = suspicion.probe.apply(setup_of(private(noise_multiplier=50.0)))
+    repaired = suspicion.probes[0].apply(setup_of(private(noise_multiplier=50.0)))
     release = repaired.algorithm.aggregator.privacy
     assert repaired.cohort == 20 and release is not None and release.cohort == 20
-    changes = {(change.table, change.key) for change in suspicion.probe.changes({})}
+    changes = {(change.table, change.key) for change in suspicion.probes[0].changes({})}
     assert ("train", "cohort") in changes and ("aggregator", "private_mean.cohort") in changes
 
 
@@ -126,4 +126,4 @@ def test_pieces_are_found_behind_attacks_and_within_wrappers():
 def test_an_edit_of_a_piece_that_is_not_there_is_refused():
     suspicion = suspicions(clipped(0.01))["FW701"]
     with pytest.raises(ParameterError, match="no piece 'clip'"):
-        suspicion.probe.apply(setup_of(None))
+        suspicion.probes[0].apply(setup_of(None))

@@ -7,7 +7,7 @@ import pytest
 from server_setups import LOCAL, setup, suspected
 
 import fedwhy as fw
-from fedwhy.diagnosis.facts.updates import Updates
+from fedwhy.diagnosis.brought import updates_of
 
 ROUNDS = 6
 
@@ -52,8 +52,7 @@ def test_two_groups_that_contradict_each_other_are_told_apart(healthy):
     made, _ = healthy
     side = np.array([1, 1, 1, -1, 1, -1, 1])
     cosine = np.where(np.eye(7, dtype=bool), 1.0, 0.4 * np.outer(side, side))
-    one = np.ones(7)
-    sent = Updates(np.arange(7), tuple("abcdefg"), one, cosine, one, one, 0.5 * one)
+    sent = updates_of(list(np.ones((7, 3))), tuple("abcdefg"))._replace(cosine=cosine)
     found = suspected("FW411", made, updates=(sent, sent))
     assert found.evidence["opposite_pairs"] == pytest.approx(10 / 21)
     alone = found.counterfactual.apply(made)
