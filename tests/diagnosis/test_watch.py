@@ -2,6 +2,7 @@
 
 import logging
 import math
+from typing import Any
 
 import numpy as np
 import optax
@@ -37,7 +38,7 @@ HEALTHY = {
 EVEN = [0.1] * 10
 
 
-def seen(accuracies, losses=None, examples=1000, predicted=EVEN, recall=EVEN, **fields):
+def seen(accuracies, losses=None, examples: Any = 1000, predicted=EVEN, recall=EVEN, **fields: Any):
     """A run with these test accuracies, of round 0 and on; fields are those of every round."""
     run = Seen.nothing(examples, base=0.1)
     losses = [2.3] * len(accuracies) if losses is None else losses

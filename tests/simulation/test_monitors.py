@@ -10,6 +10,7 @@ import pytest
 
 import fedwhy as fw
 from fedwhy.aggregators import chain, clip, mean, median
+from fedwhy.models import Weights
 from fedwhy.simulation import Callback, sample_cohort
 
 SIZES = np.array([3, 5, 2, 4])
@@ -158,7 +159,7 @@ def remembering():
     """A model whose state is the last batch's mean input, and a counter."""
 
     def init(key, example):
-        return fw.models.Weights(model.init(key, example).params, (jnp.ones(3), jnp.int32(5)))
+        return Weights(model.init(key, example).params, (jnp.ones(3), jnp.int32(5)))
 
     def apply(params, state, x, key, train):
         moved = (jnp.mean(x, 0), state[1] + 1) if train else state

@@ -90,7 +90,7 @@ class Setup:
 
     def train(self, rounds: int, seed: int, **options: Any) -> Run:
         """Trains for so many rounds, without a progress bar; `options` are more of `train`'s."""
-        quiet = {"progress": False}
+        quiet: dict[str, Any] = {"progress": False}
         return train(
             self.algorithm,
             self.clients,

@@ -74,7 +74,7 @@ def test_noisy_clients_are_named(name, rate):
     assert found.evidence["clients"] == clean.ids[changed].tolist()
     assert found.prescription is not None
     after = found.prescription.apply(setup(noisy)).clients
-    wrong = np.isin(after.origin, clean.origin[clean.y != noisy.y])
+    wrong = np.isin(np.asarray(after.origin), np.asarray(clean.origin)[clean.y != noisy.y])
     assert wrong.mean() < 0.1 * (clean.y != noisy.y).mean()
 
 

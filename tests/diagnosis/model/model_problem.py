@@ -1,5 +1,7 @@
 """Digits on ten clients, and models of three front ends with one thing wrong in them."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import keras
@@ -38,18 +40,18 @@ def dense(units, **options):
     return lambda: keras.layers.Dense(units, **options)
 
 
-def relu(units=64, **options):
+def relu(units: int = 64, **options: Any):
     return dense(units, activation="relu", **options)
 
 
-def in_keras(*layers, loss=LOGITS):
+def in_keras(*layers, loss: Any = LOGITS):
     """A Keras model of these layers (functions that make them), on flattened inputs."""
     return Model.from_keras(
         lambda: keras.Sequential([keras.layers.Flatten(), *(make() for make in layers)]), loss
     )
 
 
-def normal(spread):
+def normal(spread) -> dict[str, Any]:
     return {"kernel_initializer": keras.initializers.RandomNormal(stddev=spread)}
 
 

@@ -52,7 +52,7 @@ def test_a_model_that_raises_is_no_reason_to_raise():
         raise RuntimeError("not today")
 
     evidence = Evidence(setup(in_jax(apply)))
-    assert "not today" in evidence.model.error
+    assert "not today" in str(evidence.model.error)
     assert suspected(evidence) == {}
 
 

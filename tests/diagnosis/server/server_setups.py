@@ -37,7 +37,9 @@ def setup(digits, partition: Any = None, number: int = 10, **options: Any) -> Se
     """Digits at some clients; `build` and further options are those of the algorithm."""
     scheme = partition or fw.Dirichlet(alpha=1.0)
     clients = fw.partition(digits.train, scheme, clients=number, seed=0)
-    how = {"rounds": 10, "cohort": number} | {k: options.pop(k) for k in TRAIN if k in options}
+    how: dict[str, Any] = {"rounds": 10, "cohort": number} | {
+        k: options.pop(k) for k in TRAIN if k in options
+    }
     client, build = options.pop("client", LOCAL), options.pop("build", fw.fedavg)
     algorithm = build(network(), client, **options)
     return Setup(algorithm, clients, test=digits.test, engine=ENGINE, **how)

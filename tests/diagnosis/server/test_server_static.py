@@ -140,7 +140,7 @@ def test_clients_that_hardly_count_are_heard_with_a_cap(digits):
     assert gone_after("FW406", broken, found.counterfactual)
     capped = found.prescription.apply(broken)
     heard = Evidence(capped).server.shares
-    assert 1 / np.square(heard).sum() > 1.5 * effective
+    assert 1 / np.square(np.asarray(heard)).sum() > 1.5 * effective
 
 
 def test_a_cohort_of_one_is_too_small_and_made_larger(digits):

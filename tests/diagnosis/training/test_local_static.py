@@ -126,7 +126,7 @@ def test_an_optimizer_that_remembers_outside_of_its_state_is_an_error(digits):
         seen.append(1)
         return optax.tree.scale(-0.1 * 0.9 ** len(seen), gradient), state
 
-    shared = optax.GradientTransformation(lambda params: (), update)
+    shared = optax.GradientTransformation(lambda params: (), update)  # pyright: ignore
     assert suspected("FW308", setup(digits, local(shared))).severity == Severity.error
 
 

@@ -13,7 +13,7 @@ from fedwhy.models import Model, Weights
 PyTree = Any
 
 # These programs run a few times only: how fast they compile matters, how fast they run does not.
-QUICK = {"xla_backend_optimization_level": 0}
+QUICK: dict[str, Any] = {"xla_backend_optimization_level": 0}
 
 
 class Pass(NamedTuple):

@@ -167,11 +167,11 @@ class Examination:
         )
         confusion = [score.confusion for score in before if score.confusion is not None]
         return Updates(
-            position=seen.position,
+            position=np.asarray(seen.position),
             ids=tuple(str(id) for id in self.setup.clients.ids[seen.position]),
             norm=norm,
             cosine=np.clip(cosine, -1, 1),
-            weight=seen.weight,
+            weight=np.asarray(seen.weight),
             before=np.array([score.loss for score in before]),
             after=np.array(after),
             refused=tuple(reasons),
