@@ -599,3 +599,17 @@ def test_privacy_is_planned_before_training(fedwhy):
     assert [other["cohort"] for other in plan["others"]] == [25, 50, 200, 400]
     assert "private_mean(noise_multiplier=0." in fedwhy("privacy", *asked).stdout
     assert "delta" in fedwhy("privacy", *asked, "--delta", 2, code=2).stderr
+
+
+def test_diagnose_proves_a_rate_that_is_too_high_and_writes_the_fixed_file(fedwhy, tmp_path):
+    file = tmp_path / "hot.toml"
+    file.write_text(
+        '[partition]\nname = "iid"\nclients = 5\n[model]\nname = "mlp"\n'
+        "[client]\nlearning_rate = 5.0\n[train]\nrounds = 5\ncohort = 5\n"
+    )
+    output, _ = fedwhy("diagnose", str(file), "--fix", "--json", "--out", str(tmp_path / "w.html"))
+    told = json.loads(output)
+    assert told["findings"][0]["code"] == "FW301"
+    assert told["fixed"]["accuracy_after"] > told["fixed"]["accuracy_before"] + 0.3
+    assert (tmp_path / "hot.fixed.toml").exists()
+    assert (tmp_path / "w.html").exists()

@@ -31,6 +31,7 @@ from fedwhy.report import (
     render_picture,
     sentence,
 )
+from fedwhy.report.wording import percent
 from fedwhy.simulation.files import replace_file
 from fedwhy.tracking import finite, read_record
 
@@ -137,7 +138,18 @@ def diagnose(
         print_json({**record, "report": str(out)})
         return
     Console().print(for_terminal(record))
+    if fix:
+        print(said_of_fix(record.get("fixed")))
     print(f"Report: {out.resolve()}")
+
+
+def said_of_fix(fixed: dict[str, Any] | None) -> str:
+    """What came of `--fix`, in a line or two."""
+    if fixed is None:
+        return "Nothing was proved that a change could repair, so no file was written."
+    by_hand = "".join(f"\nBy hand: {edit['what']}. {edit['code']}" for edit in fixed["by_hand"])
+    before, after = (percent(fixed[f"accuracy_{when}"]) for when in ("before", "after"))
+    return f"{fixed['file']}, run for all of its rounds: {before} became {after}.{by_hand}"
 
 
 @app.command()
