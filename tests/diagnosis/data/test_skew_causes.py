@@ -31,8 +31,8 @@ def test_same_labels_keeps_sizes_and_every_example():
     skewed = setup("label skew")
     after = same_labels().apply(skewed)
     assert (after.clients.sizes == skewed.clients.sizes).all()
-    origins = (after.clients.origin, skewed.clients.origin)
-    assert np.array_equal(*(np.sort(np.asarray(origin)) for origin in origins))
+    now, then = (np.sort(np.asarray(each.clients.origin)) for each in (after, skewed))
+    assert (now == then).all()
     expected = np.outer(skewed.clients.sizes, counts(skewed).sum(0)) / len(skewed.clients)
     assert np.abs(counts(after) - expected).max() < 5
 
