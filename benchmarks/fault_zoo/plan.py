@@ -20,6 +20,28 @@ from fault_zoo.pairs import PAIRS, PLACES
 from fedwhy.diagnosis import Setup
 
 HALVES = ("tuning", "held-out")
+DIGITS = ("digits-softmax", "digits-mlp")
+# Looked at while the diagnosis was built, so no longer held out.
+SEEN = frozenset(
+    {
+        "feature_shift@2+digits-softmax-mild#0",
+        "label_skew@1+digits-mlp-iid#0",
+        "tiny_clients@1+digits-softmax-iid#0",
+        "test_in_training@0.2+digits-softmax-mild#0",
+        "labels_shifted@1+digits-softmax-mild#0",
+        "softmax_as_logits@1+digits-softmax-mild#0",
+        "output_activation@1+digits-softmax-mild#0",
+        "zero_initialised@1+digits-mlp-iid#0",
+        "vanishing_gradients@5+digits-mlp-iid#0",
+        "client_drift@8+digits-mlp-iid#0",
+        "proximal_too_large@3+digits-mlp-iid#0",
+        "server_rate_too_high@6+digits-mlp-iid#0",
+        "pairwise_averaging@1+digits-mlp-two#0",
+        "base_rate_accuracy@0.9+digits-softmax-mild#0",
+        "update_lost@1+digits-mlp-iid#0",
+        "healthy+digits-softmax-four#0",
+    }
+)
 
 
 class Instance(NamedTuple):
@@ -38,7 +60,7 @@ class Instance(NamedTuple):
     @property
     def half(self) -> str:
         """`tuning` or `held-out`."""
-        return HALVES[hashlib.sha256(self.id.encode()).digest()[0] % 2]
+        return HALVES[0 if self.id in SEEN else hashlib.sha256(self.id.encode()).digest()[0] % 2]
 
     @property
     def planted(self) -> tuple[Fault, ...]:
@@ -89,13 +111,14 @@ def healthy() -> Iterator[Instance]:
 
 
 def quick() -> tuple[Instance, ...]:
-    """About 25 cheap instances of as many groups of causes as there are, and four healthy ones."""
-    digits = [i for i in single() if i.healthy.startswith(("digits-softmax", "digits-mlp"))]
+    """About 20 cheap instances of the tuning half, of all groups of causes, and healthy ones."""
+    tuned = [i for i in (*single(), *healthy()) if i.half == HALVES[0]]
+    digits = [i for i in tuned if i.faults and i.healthy.startswith(DIGITS)]
     firsts: dict[str, Instance] = {}
     for instance in digits:
         firsts.setdefault(instance.codes[0], instance)
     faulty = [instance for code, instance in sorted(firsts.items())][::3]
-    calm = [i for i in healthy() if i.healthy.startswith("digits-softmax") and not i.seed]
+    calm = [i for i in tuned if not i.faults and i.healthy.startswith(DIGITS)]
     return (*faulty[:21], *calm[:4])
 
 
