@@ -83,7 +83,10 @@ def figure(record: Record) -> Any:
         draw_sizes(left, sizes, colours)
         drawing.draw_without_rendering()
         drawing.set_layout_engine("none")
-        for axes in drawing.axes:  # The last digits of the layout differ from time to time.
+        # The last digits of the layout differ from time to time.
+        for part in parts:
+            part.bbox_relative.set_points(np.round(part.bbox_relative.get_points(), 6))
+        for axes in drawing.axes:
             axes.set_position(np.round(axes.get_position().bounds, 6).tolist())
     return drawing
 
