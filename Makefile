@@ -20,7 +20,7 @@ test: $(VENV)/.installed-dev
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --threads
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

@@ -3,6 +3,15 @@
 import os
 from pathlib import Path
 
+# Most of the tests' time goes into compiling what runs once: let XLA do little about it, and keep
+# the programs, which others need too.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
+os.environ["XLA_FLAGS"] = f"--xla_cpu_use_fusion_emitters=false {os.environ.get('XLA_FLAGS', '')}"
+COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "compiled"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(COMPILED))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -31,6 +40,15 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"no data at {folder}; set FEDWHY_DATA_DIR")
     return folder
+
+
+@pytest.fixture
+def optimised():
+    """Programs compiled as users' are, where their speed matters."""
+    quick = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", quick)
 
 
 @pytest.fixture

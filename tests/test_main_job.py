@@ -30,7 +30,8 @@ def test_mobilenet_trains_federated_on_resized_digits(normalization):
     clients = fw.partition(digits.train, fw.IID(), clients=12, seed=0)
     model = fw.Model.from_zoo("mobilenet", classes=10, alpha=0.25, normalization=normalization)
     algorithm = fw.fedavg(model, fw.LocalSGD(optax.adam(1e-3), epochs=1, batch_size=40))
-    run = fw.train(algorithm, clients, rounds=3, cohort=3, progress=False)
+    engine = fw.Engine(lanes=1, devices=1, lowering="on")  # To measure takes a minute.
+    run = fw.train(algorithm, clients, rounds=3, cohort=3, progress=False, engine=engine)
     losses = [record["train_loss"] for record in run.history[1:]]
     assert losses[-1] < losses[0]
     statistics = jax.tree.leaves(run.weights.state)

@@ -93,6 +93,7 @@ def test_lanes_that_leave_no_core_idle_are_taken_without_a_second_look(
     assert measured == [Settings(lanes=1, devices=len(jax.devices()), lowering=True)]
 
 
+@pytest.mark.usefixtures("optimised")
 @pytest.mark.parametrize("seconds", [1e-9, 1e9])
 def test_whole_batches_are_tried_without_lowering_where_two_examples_are_fast(
     seconds, digits, measured, monkeypatch

@@ -1,6 +1,7 @@
 """The round engine: rounds as one compiled program."""
 
 from fedwhy.engine.agreement import mean_cosine, state_spread
+from fedwhy.engine.cache import keep_compiled_programs
 from fedwhy.engine.compiled import MOST_ROUNDS
 from fedwhy.engine.engine import Engine, Settings
 from fedwhy.engine.plan import Cohort, sample_cohort
@@ -20,6 +21,7 @@ __all__ = [
     "Rounds",
     "Settings",
     "Traffic",
+    "keep_compiled_programs",
     "local_settings",
     "mean_cosine",
     "sample_cohort",

@@ -12,10 +12,14 @@ REMEMBERED: dict[str, dict[str, Any]] = {}
 
 
 def keep_compiled_programs() -> None:
-    """Lets JAX keep what it compiles from run to run, unless it was told where to, or not to."""
+    """Lets JAX keep what it compiles from run to run, unless it was told where to, or not to.
+
+    Small programs too, of which a run has many: to read one takes less time than to compile it.
+    """
     config: Any = jax.config  # Its options are not typed.
     if config.jax_compilation_cache_dir is None and config.jax_enable_compilation_cache:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def recall(key: str) -> dict[str, Any] | None:

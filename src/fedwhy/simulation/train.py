@@ -184,7 +184,7 @@ def train(
         engine=run_rounds.settings,
         traffic=sent,
         ledger=ledger(algorithm, sampler, clock, clients, size, rounds, seed),
-        example_ledger=example_ledger(algorithm, sampler, clients, size, rounds, seed),
+        example_ledger=example_ledger(algorithm, sampler, clock, clients, size, rounds, seed),
     )
     if resume is not None:
         restore(training, run_rounds, Path(resume))
