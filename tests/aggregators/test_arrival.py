@@ -14,6 +14,7 @@ from fedwhy.aggregators import (
     chain,
     krum,
     mean,
+    private_mean,
     stacked,
 )
 from fedwhy.algorithms import Update
@@ -62,7 +63,10 @@ BAD = {
     "large weight": ((update(1), 1e10), "its weight is not a positive, finite number within"),
     "many weights": ((update(1), np.ones(2)), "weight: expected a number, given float64[2]"),
     "text": ((update(1), "5"), "weight: expected a number, given <U1[]"),
-    "trust": (Message(update(1), jnp.float32(5), trust=jnp.inf), "trust: expected a finite number"),
+    "seven entries": ((update(1), 5, 1.0, 1.0, -1, (), 7), "(update, weight), given a tuple of 7"),
+    "trust in a tuple": ((update(1), 5, 1.0, 1e12), "(update, weight), given a tuple of 4"),
+    "update alone": ((update(1),), "(update, weight), given a tuple of 1"),
+    "keys without an order": (({"k": np.ones(2), 1: np.ones(2)}, 5), "expected the structure"),
     "far": ((update(1e20), 5), "so large that its norm overflows"),
     "no message": (update(1), "expected a Message or (update, weight), given dict"),
 }
@@ -86,6 +90,21 @@ def test_bad_message_is_refused_by_name_and_nothing_else_changes(message, reason
     jax.tree.map(np.testing.assert_array_equal, arrived[:2], without[:2])
 
 
+def test_chance_trust_and_reference_are_not_for_a_client_to_say():
+    honest, rule = (update(1), 10), mean("importance")
+    boasting = Message(update(9), jnp.float32(10), chance=1e-9, trust=1e12, reference=object())
+    arrived = aggregate(rule, {"a": honest, "b": boasting}, like=LIKE)
+    assert arrived.refused == {} and (arrived.aggregate["dense"]["kernel"] == 5).all()
+    plain = aggregate(rule, {"a": honest, "b": (update(9), 10)}, like=LIKE)
+    jax.tree.map(np.testing.assert_array_equal, arrived, plain)
+
+
+def test_messages_that_nobody_trusts_more_have_a_private_mean():
+    rule = private_mean(clip=1.0, noise_multiplier=1e-6, cohort=2)
+    arrived = aggregate(rule, {"a": (update(1), 10), "b": (update(9), 1)}, like=LIKE)
+    np.testing.assert_allclose(arrived.aggregate["dense"]["kernel"], 12**-0.5, rtol=1e-4)
+
+
 def test_weighted_mean_with_weights_10_and_minus_9_is_that_of_the_first():
     arrived = aggregate(mean(), {"a": (update(1), 10), "b": (update(2), -9)}, like=LIKE)
     assert (arrived.aggregate["dense"]["kernel"] == 1).all()
@@ -100,7 +119,7 @@ def test_round_whose_every_message_is_refused_is_void(rule):
     assert arrived.void and set(arrived.refused) == {"a", "b"} and arrived.state is before
     jax.tree.map(np.testing.assert_array_equal, arrived.aggregate, LIKE)
     nobody = aggregate(rule, {}, like=LIKE)
-    assert not nobody.void
+    assert nobody.void
     jax.tree.map(np.testing.assert_array_equal, nobody.aggregate, LIKE)
 
 
@@ -108,6 +127,11 @@ def test_round_of_fewer_messages_than_the_rule_needs_is_void():
     messages = {client: (update(1), 1) for client in "abcd"} | {"e": (update(np.nan), 1)}
     arrived = aggregate(krum(byzantine=1), messages, like=LIKE)
     assert arrived.void and list(arrived.refused) == ["e"] and arrived.state.number == 0
+
+
+def test_round_of_nobody_is_void():
+    arrived = aggregate(krum(), {}, like=LIKE)
+    assert arrived.void and arrived.refused == {} and arrived.state.number == 0
 
 
 def test_client_that_sends_two_messages_is_refused():

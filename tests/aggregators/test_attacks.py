@@ -18,6 +18,7 @@ from fedwhy.aggregators import (
     clip,
     mean,
     momentum,
+    private_mean,
     stacked,
 )
 from fedwhy.errors import ParameterError
@@ -276,3 +277,15 @@ def test_attackers_who_know_the_others_come_behind_links_that_keep_something():
 def test_attackers_are_named_by_their_positions(clients):
     with pytest.raises(ParameterError, match="clients"):
         attacked(mean(), attacks.alie(), clients=clients)
+
+
+@pytest.mark.parametrize(
+    "attack", [attacks.sign_flip(), attacks.inner_product_manipulation()], ids=lambda a: a.name
+)
+def test_attacked_mean_may_be_private(attack):
+    rule = attacked(private_mean(clip=10.0, noise_multiplier=1e-6, cohort=3), attack, clients=[2])
+    messages = {name: ({"w": np.full(4, 1.0, np.float32)}, 5) for name in "abc"}
+    arrived = aggregate(rule, messages, like={"w": jnp.zeros(4)})
+    sent = -1.0 if attack.name == "sign_flip" else -0.1  # Or the honest mean, times -epsilon.
+    np.testing.assert_allclose(arrived.aggregate["w"], (2 + sent) / 3, rtol=1e-3)
+    assert arrived.measured["attacks"] == 1

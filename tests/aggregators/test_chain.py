@@ -11,7 +11,9 @@ from fedwhy.aggregators import (
     Link,
     Message,
     Traits,
+    adaptive_clipping,
     chain,
+    clip,
     local_noise,
     mean,
     private_mean,
@@ -83,6 +85,13 @@ def test_message_that_would_spoil_the_mean_is_refused_with_its_reason(update, we
     assert refusal(message) == reason
 
 
+def test_chain_of_a_chain_takes_what_that_takes_unless_it_says_itself():
+    strict, message = validate(max_norm=5.0), Message({"w": jnp.float32(7.0)}, jnp.float32(1))
+    within = chain(strict, mean())
+    assert chain(times(2.0), within).refusal(message) == 3
+    assert chain(validate(), times(2.0), within).refusal(message) == 0
+
+
 bounding = Link("clip", traits=Traits(bounds=True))
 noise = Link("noise", traits=Traits(noisy=True))
 packing = Link("quantize", traits=Traits(packs=True))
@@ -113,6 +122,8 @@ private = private_mean(cohort=2)
         ((local_noise(), mean()), "uniform"),
         ((local_noise(), private), "take one"),
         ((learning, private), "does not hide"),
+        ((learning, local_noise(), mean("uniform")), "does not hide; .* after local_noise"),
+        ((adaptive_clipping(), local_noise(), mean("uniform")), "adaptive_clipping learns at"),
         ((packing, private), "undoes"),
         ((noise, private), "put clip"),
     ],
@@ -128,4 +139,6 @@ def test_meaningful_combinations_are_built():
     assert chain(bounding, median).stacks
     hidden = local_noise()  # Whatever is made of what is hidden already.
     assert chain(hidden, median).privacy == hidden.privacy
+    assert chain(hidden, learning, mean("uniform")).privacy == hidden.privacy
+    assert chain(clip(), hidden, mean("uniform")).privacy == hidden.privacy
     assert chain(feedback, private).privacy == private.privacy  # Clipped last of all.

@@ -24,6 +24,7 @@ from fedwhy.aggregators import (
     sign,
     top_k,
 )
+from fedwhy.aggregators.compression.top_k import count
 from fedwhy.engine.traffic import size
 from fedwhy.errors import ParameterError
 
@@ -161,3 +162,15 @@ def test_majority_decides_the_sign_whatever_clients_weigh(step, size):
 def test_impossible_settings_are_refused(build, message):
     with pytest.raises(ParameterError, match=message):
         build()
+
+
+def test_share_of_the_numbers_is_not_one_more_by_rounding():
+    assert [count(share, 100) for share in (0.07, 0.14, 0.28, 0.071, 1e-12, 1.0)] == [
+        7,
+        14,
+        28,
+        8,
+        1,
+        100,
+    ]
+    assert count(0.5, 0) == 0

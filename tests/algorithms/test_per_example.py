@@ -82,6 +82,12 @@ def test_records_hold_the_epsilon_of_who_passed_over_its_examples_most(tmp_path)
     assert told.count('"passes"') == len(np.unique(times))
 
 
+def test_over_selection_is_refused_since_others_report_than_are_counted():
+    algorithm = fw.fedavg(model, local_sgd(optax.sgd(RATE), private=fw.PerExample()))
+    with pytest.raises(ParameterError, match="^clock: with over_selection"):
+        train(algorithm, clock=fw.Clock(over_selection=1.5))
+
+
 def test_what_no_noise_would_hide_is_refused():
     private = fw.PerExample()
     local = local_sgd(optax.sgd(RATE), private=private)

@@ -24,7 +24,16 @@ from problem import (
 )
 
 import fedwhy as fw
-from fedwhy.aggregators import changed
+from fedwhy.aggregators import (
+    chain,
+    changed,
+    clip,
+    local_noise,
+    majority_vote,
+    mean,
+    median,
+    private_mean,
+)
 from fedwhy.federated import trees
 
 LOCAL = local_sgd(optax.sgd(RATE))
@@ -168,6 +177,36 @@ def test_algorithm_of_several_models_is_refused(wrap, build):
 def test_cold_temperature_is_refused():
     with pytest.raises(fw.FedwhyError, match="^temperature: expected a finite number > 0"):
         fw.trust.by_quality(fw.fedavg(model, LOCAL), VALIDATION, temperature=0)
+
+
+WRAPPERS = {
+    "by_agreement": fw.trust.by_agreement,
+    "by_quality": lambda algorithm: fw.trust.by_quality(algorithm, VALIDATION),
+    "fltrust": lambda algorithm: fw.trust.fltrust(algorithm, VALIDATION),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (chain(local_noise(), mean("uniform")), "privacy would not hold"),
+        (private_mean(cohort=4), "privacy would not hold"),
+        (chain(clip(), majority_vote()), "majority_vote counts all messages alike"),
+        (chain(clip(), median()), "median counts all messages alike|does not fit"),
+    ],
+    ids=["local_noise", "private_mean", "majority_vote", "median"],
+)
+def test_trust_is_refused_where_privacy_hides_updates_or_nothing_is_weighed(wrap, rule, message):
+    with pytest.raises(fw.FedwhyError, match=f"^algorithm: .*({message})"):
+        wrap(fw.fedavg(model, LOCAL).with_aggregator(rule))
+
+
+def test_local_noise_refuses_trust_by_the_update_that_it_hides():
+    hidden = chain(local_noise(), mean("uniform"))
+    algorithm = fw.trust.by_quality(fw.fedavg(model, LOCAL), VALIDATION).with_aggregator(hidden)
+    with pytest.raises(fw.FedwhyError, match="^trust: local_noise hides updates"):
+        train(algorithm, rounds=1)
 
 
 def test_fltrust_scores_what_attackers_send():

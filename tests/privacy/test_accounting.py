@@ -43,6 +43,12 @@ def test_noise_for_a_promised_epsilon(accountant, noise):
     assert noise_for(8.0, accountant=accountant, **known) == pytest.approx(noise, abs=6e-6)
 
 
+@pytest.mark.parametrize(("accountant", "target"), [("rdp", 60.0), ("pld", 8.0)])
+def test_least_noise_is_enough_where_chance_hides_nearly_all(accountant, target):
+    known = {"sampling": PoissonSampling(1e-6), "rounds": 1, "delta": 1e-5}
+    assert noise_for(target, accountant=accountant, **known) == 0.1
+
+
 def gaussian_epsilon(noise, delta):
     """The exact epsilon of one Gaussian mechanism (Balle and Wang, ICML 2018, Theorem 8)."""
 

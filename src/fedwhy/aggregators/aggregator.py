@@ -30,6 +30,11 @@ class Message(NamedTuple):
     reference: PyTree = ()
 
 
+def trusted(message: Message) -> bool:
+    """Whether anybody has set how far the message is trusted, be it to an array or a number."""
+    return isinstance(message.trust, jax.Array) or message.trust != 1.0
+
+
 class Stack(NamedTuple):
     """The encoded messages of a cohort, for rules that need each of them.
 
@@ -66,6 +71,8 @@ class Traits(NamedTuple):
     - `carries`: what it holds back in one round comes in a later one, so that no bound of a norm
       holds behind it
     - `linked`: it is a chain, whose links come before what its rule sees
+    - `attacked`: some of its messages are an attack's, which replaces them where it encodes them
+    - `alike`: every message counts alike, however far its client is trusted
     """
 
     bounds: bool = False
@@ -75,6 +82,8 @@ class Traits(NamedTuple):
     hides: bool = False
     carries: bool = False
     linked: bool = False
+    attacked: bool = False
+    alike: bool = False
 
 
 def nothing(update: PyTree) -> PyTree:
@@ -136,7 +145,7 @@ def stacked(name: str, rule: Callable[[Stack], PyTree]) -> Aggregator:
     def decode(stack: Stack, state: PyTree, key: jax.Array) -> Decoded:
         return Decoded(rule(stack), state)
 
-    return Aggregator(name, encode, decode, stacks=True)
+    return Aggregator(name, encode, decode, stacks=True, traits=Traits(alike=True))
 
 
 def gather() -> Aggregator:

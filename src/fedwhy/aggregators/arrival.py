@@ -61,16 +61,18 @@ def aggregate(
     """The aggregate of the clients' messages, by `aggregator`, as far as they can be taken.
 
     `messages` are those of one round by client id, or pairs of id and message; each is a `Message`
-    or `(update, weight)`, the update as its client computed it. `like` is what updates must be: a
-    pytree of arrays or of `jax.ShapeDtypeStruct`s. `state` is that of the aggregation before, None
-    for the first. What is drawn follows from `seed`, the number of the aggregation and the client.
+    or `(update, weight)`, the update as its client computed it. Whatever else a `Message` holds
+    (`chance`, `trust`, `position`, `reference`) is not for its client to say, and left out. `like`
+    is what updates must be: a pytree of arrays or of `jax.ShapeDtypeStruct`s. `state` is that of
+    the aggregation before, None for the first. What is drawn follows from `seed`, the number of the
+    aggregation and the client.
 
     A client is refused that sends two messages, one that lacks an array or has a surplus one,
     another shape, another dtype, a number that is not finite, a weight that is not positive, or
     what `aggregator.refusal` refuses. Returns the aggregate and the state as they would be without
     those clients; `refused`, the reason by client id; what the aggregator measured; and whether the
-    round is `void`: fewer messages were taken than the aggregator needs, the aggregate is zero, and
-    the state as it was.
+    round is `void`: fewer messages were taken than the aggregator needs, perhaps none at all, the
+    aggregate is zero, and the state as it was.
 
     Raises `ParameterError` where `messages` are no messages by client, or `seed` is no seed, and
     `PlacementError` where `like` holds what is no array.
@@ -81,7 +83,7 @@ def aggregate(
     taken, refused = sorted_out(aggregator, in_pairs(messages), expected)
     if len(taken) < aggregator.least:
         shapes = jax.eval_shape(lambda: aggregate_of_one(aggregator, zero, state))
-        return Arrival(trees.zeros(shapes), state, refused, {}, void=bool(taken or refused))
+        return Arrival(trees.zeros(shapes), state, refused, {}, void=True)
 
     encode, decode = compiled(aggregator)
     key = jax.random.fold_in(jax.random.key(seed), state.number)
@@ -92,7 +94,9 @@ def aggregate(
     messages_encoded = []
     for client, message in taken.items():
         each, clients[client] = encode(
-            message._replace(position=position[client]),
+            message.update,
+            message.weight,
+            position[client],
             clients[client],
             state.aggregator,
             jax.random.fold_in(client_key, position[client]),
@@ -159,4 +163,9 @@ def stack(encoded: list[PyTree], positions: list[jax.Array]) -> Stack:
 @lru_cache(maxsize=16)
 def compiled(aggregator: Aggregator) -> tuple[Any, Any]:
     """Its `encode` and `decode`, which are then compiled once for many aggregations."""
-    return jax.jit(aggregator.encode), jax.jit(aggregator.decode)
+
+    def encode(update: PyTree, weight: jax.Array, position: jax.Array, *rest: Any):
+        # Made in here, so that trust and chance, which nobody has set, are no arrays.
+        return aggregator.encode(Message(update, weight, position=position), *rest)
+
+    return jax.jit(encode), jax.jit(aggregator.decode)

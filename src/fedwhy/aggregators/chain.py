@@ -37,8 +37,8 @@ class Sent(NamedTuple):
 def chain(*pieces: Refusal | Link | Aggregator) -> Aggregator:
     """One aggregator of links and a rule, which is an aggregator and comes last.
 
-    A first piece `validate(...)` says which messages are taken; without it those are that
-    `validate()` takes. What links measure has the names that they give; where two give the same,
+    A first piece `validate(...)` says which messages are taken; without it those are that the rule
+    takes. What links measure has the names that they give; where two give the same,
     the later ones get a number, as in `clip_norm_2`.
 
     Raises `ParameterError` for a combination without a meaning, such as noise before clipping.
@@ -111,7 +111,8 @@ def taken_apart(
     *before, rule = pieces or (None,)
     if not isinstance(rule, Aggregator):
         raise ParameterError("chain", "expected a rule as its last piece, such as mean()")
-    refusal = validate()
+    # An attacked rule judges by itself what attackers send, and would let all else of them pass.
+    refusal = validate() if rule.traits.attacked else rule.refusal
     if before and not isinstance(before[0], Link | Aggregator):
         refusal, before = before[0], before[1:]
     links = []

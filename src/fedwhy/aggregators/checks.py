@@ -18,25 +18,31 @@ class Refused(Exception):
 
 
 def message_of(given: Any, expected: FederatedType) -> Message:
-    """A message of arrays, as they are expected; raises `Refused` where they are not."""
-    if not isinstance(given, tuple) or len(given) < 2:
+    """A message of arrays, as they are expected; raises `Refused` where they are not.
+
+    Only the update and the weight are a client's to say. How likely it was drawn, how far it is
+    trusted and what it is compared with are the server's, so they are as if it had said nothing.
+    """
+    if not isinstance(given, tuple):
         raise Refused(f"expected a Message or (update, weight), given {type(given).__name__}")
-    message = Message(*given) if not isinstance(given, Message) else given
-    update = update_of(message.update, expected)
-    weight = number_of("weight", message.weight)
+    if not (isinstance(given, Message) or len(given) == 2):
+        raise Refused(f"expected a Message or (update, weight), given a tuple of {len(given)}")
+    update = update_of(given[0], expected)
+    weight = number_of("weight", given[1])
     if not weight > 0:
         raise Refused(f"weight: expected a positive number, given {weight:g}")
-    return message._replace(
-        update=update,
-        weight=jnp.float32(weight),
-        chance=jnp.float32(number_of("chance", message.chance)),
-        trust=jnp.float32(number_of("trust", message.trust)),
-    )
+    return Message(update, jnp.float32(weight))
 
 
 def update_of(given: PyTree, expected: FederatedType) -> PyTree:
     """An update, as JAX's arrays."""
-    leaves, wanted = dict(paths.with_paths(given)), dict(paths.with_paths(expected.member))
+    wanted = dict(paths.with_paths(expected.member))
+    try:
+        leaves = dict(paths.with_paths(given))
+    except (TypeError, ValueError, RecursionError) as error:  # Such as keys that have no order.
+        raise Refused(
+            f"expected the structure {expected.structure}, given {error!r:.200}"
+        ) from None
     for path, kind in wanted.items():
         if path not in leaves:
             raise Refused(f"{path}: expected {kind}, given nothing")

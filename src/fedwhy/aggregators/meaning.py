@@ -1,6 +1,7 @@
 """Which pieces have a meaning in a row: chains without one are refused, with the reason."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from fedwhy.aggregators.aggregator import Aggregator, nothing
 from fedwhy.aggregators.link import Link
@@ -62,18 +63,26 @@ def check_privacy(links: Sequence[Link], rule: Aggregator) -> None:
     if len(private) > 1:
         names = " and ".join(piece.name for piece in private)
         raise ParameterError("chain", f"{names} each give a guarantee of their own; take one")
-    if rule.privacy is None:
+    if not private:
+        return
+    hiding = private[0]
+    instead = (
+        "(a clipping norm that moves privately is private_mean(clip=AdaptiveClip()))"
+        if hiding is rule
+        else f"or put it after {hiding.name}"
+    )
+    for link in takewhile(lambda link: link is not hiding, links):
+        if link.init is not nothing:
+            raise ParameterError(
+                "chain",
+                f"{link.name} learns at the server from what clients report, which {hiding.name} "
+                f"does not hide; leave it out {instead}",
+            )
+    if hiding is not rule:
         return
     for link in links:
         if link.traits.packs:
             raise ParameterError(
                 "chain",
                 f"{rule.name} clips last of all, which undoes what {link.name} packs; leave it out",
-            )
-        if link.init is not nothing:
-            raise ParameterError(
-                "chain",
-                f"{link.name} learns at the server from what clients report, which {rule.name} "
-                "does not hide; leave it out (a clipping norm that moves privately is "
-                "private_mean(clip=AdaptiveClip()))",
             )

@@ -52,7 +52,7 @@ def fltrust(algorithm: Algorithm, root: Dataset) -> Algorithm:
     the paper has 100 examples. Messages count by trust alone, not by clients' numbers of examples.
     The aggregator scores what reaches it, so whatever changes messages before is to wrap that:
     `algorithm._replace(aggregator=attacked(algorithm.aggregator, ...))`. Raises `ParameterError`
-    for algorithms of several models.
+    for algorithms of several models, and where `check_weighs` does.
     """
     if algorithm.models is not None or algorithm.max_staleness or algorithm.aggregator.stacks:
         raise ParameterError(
@@ -60,6 +60,7 @@ def fltrust(algorithm: Algorithm, root: Dataset) -> Algorithm:
             f"FLTrust compares what clients and server learn from one model, and weighs a mean, so "
             f"it does not fit {algorithm.name}; take another algorithm",
         )
+    check_weighs("fltrust", algorithm)
     whole = algorithm.received or (lambda broadcast: broadcast)
 
     def plain(broadcast: Broadcast) -> Broadcast:
@@ -96,6 +97,27 @@ def fltrust(algorithm: Algorithm, root: Dataset) -> Algorithm:
         adapt=algorithm.adapt and wrapped(algorithm.adapt),
         received=lambda broadcast: whole(plain(broadcast)),
     )
+
+
+def check_weighs(wrapper: str, algorithm: Algorithm) -> None:
+    """Raises `ParameterError` unless trust can weigh the messages of `algorithm`.
+
+    It is computed from updates as clients have them, so it would tell of them what privacy hides;
+    and a rule that counts all messages alike has no use for it.
+    """
+    aggregator = algorithm.aggregator
+    if aggregator.privacy is not None:
+        raise ParameterError(
+            "algorithm",
+            f"{wrapper} weighs updates by what they are before {aggregator.name} hides them, so "
+            "that the guarantee of privacy would not hold; leave one of them out",
+        )
+    if aggregator.traits.alike:
+        raise ParameterError(
+            "algorithm",
+            f"{aggregator.name} counts all messages alike, so {wrapper} would change nothing; take "
+            "a rule that weighs them, such as mean()",
+        )
 
 
 def trusted(message: Message) -> Message:

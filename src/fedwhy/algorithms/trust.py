@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from fedwhy.aggregators import Decoded, Message
 from fedwhy.algorithms.algorithm import Algorithm, ClientWork, Update
 from fedwhy.algorithms.clusters import one_model
-from fedwhy.algorithms.fltrust import fltrust
+from fedwhy.algorithms.fltrust import check_weighs, fltrust
 from fedwhy.algorithms.recipe import recorded
 from fedwhy.data import Dataset
 from fedwhy.errors import ParameterError
@@ -43,7 +43,8 @@ def by_quality(
     within `exp(-LARGEST)` and `exp(LARGEST)`.
 
     Raises `ParameterError` where the server's examples cannot judge an update: for an algorithm
-    of several models or of stale ones, and in training where clients keep parts of the model.
+    of several models or of stale ones, and in training where clients keep parts of the model; and
+    where its aggregator gives a guarantee of privacy or counts all messages alike.
     """
     if one_model(algorithm, "by_quality").max_staleness > 0:
         raise ParameterError(
@@ -51,6 +52,8 @@ def by_quality(
             f"clients of {algorithm.name} begin with different models, and by_quality compares "
             f"updates of one; use by_agreement",
         )
+
+    check_weighs("by_quality", algorithm)
 
     def client(model: Model) -> ClientWork:
         work = algorithm.client(model)
@@ -100,9 +103,11 @@ def by_agreement(algorithm: Algorithm) -> Algorithm:
     Bootstrapping", NDSS 2021; in place of an update of the server's own stands the last aggregate,
     as in Wang, Wang and Li, "CMFL: Mitigating Communication Overhead for Federated
     Learning", ICDCS 2019. In the first round, and after one in which nobody agreed and so nothing
-    moved, all are trusted. Raises `ParameterError` for an algorithm of several models.
+    moved, all are trusted. Raises `ParameterError` for an algorithm of several models, and where
+    its aggregator gives a guarantee of privacy or counts all messages alike.
     """
     inner = one_model(algorithm, "by_agreement").aggregator
+    check_weighs("by_agreement", algorithm)
 
     def init(update: Update) -> Recalled:
         return Recalled(inner.init(update), trees.zeros(trees.as_float32(update.weights.params)))

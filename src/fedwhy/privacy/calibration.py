@@ -6,6 +6,9 @@ from fedwhy.privacy.accounting import Accountant, accountant_for, all_rounds, dp
 from fedwhy.privacy.correlation import Correlation, Toeplitz
 from fedwhy.privacy.sampling import Sampling
 
+# Where the search begins. Less noise is hardly any, and takes long to account for.
+LEAST = 0.1
+
 
 @checked
 def noise_for(
@@ -18,7 +21,7 @@ def noise_for(
     correlation: Correlation | None = None,
     exact: bool = True,
 ) -> float:
-    """The least noise multiplier with which `rounds` rounds spend at most epsilon `target`.
+    """The least noise multiplier from 0.1 on, with which `rounds` rounds spend at most `target`.
 
     Privacy losses are told apart so finely that it is about 1e-5 too large; where it need not be
     `exact`, less finely, for a tenth of the time and 1e-3 too large. It is never too small.
@@ -38,7 +41,11 @@ def noise_for(
             tol=tolerance,
         )
 
-    begin = dp.LowerEndpointAndGuess(0.1, 1.0)
+    least = all_rounds(LEAST, sampling, correlated, rounds)
+    account = fresh(sampling, kind, 0.0 if kind == "rdp" else target / 500)
+    if account.compose(least).get_epsilon(delta) <= target:
+        return LEAST  # The search needs a noise that is too little to begin with.
+    begin = dp.LowerEndpointAndGuess(LEAST, 1.0)
     if kind == "rdp":
         return search(0.0, begin, 1e-6)
     coarse = search(target / 500, begin, 1e-4)

@@ -10,6 +10,7 @@ from fedwhy.algorithms import Algorithm
 from fedwhy.data import FederatedDataset
 from fedwhy.errors import ParameterError
 from fedwhy.privacy import Spending, Toeplitz, Unsampled
+from fedwhy.simulation.clock import Clock
 from fedwhy.simulation.samplers import Asynchronous, Population, Sampler
 
 
@@ -61,6 +62,7 @@ class ExampleLedger:
 def example_ledger(
     algorithm: Algorithm,
     sampler: Sampler | Asynchronous,
+    clock: Clock | None,
     clients: FederatedDataset,
     cohort: int,
     rounds: int,
@@ -68,7 +70,8 @@ def example_ledger(
 ) -> ExampleLedger | None:
     """The ledger of a run; None where clients' training does not hide single examples.
 
-    Raises `ParameterError` where who takes part depends on how well examples are fit.
+    Raises `ParameterError` where who takes part depends on how well examples are fit, or on who
+    reports first. A deadline only leaves out some of those who are counted.
     """
     work = algorithm.client(algorithm.model)
     if work.privacy is None:
@@ -78,6 +81,12 @@ def example_ledger(
             "sampler",
             f"whom {type(sampler).__name__} draws cannot be told beforehand, so that no guarantee "
             "accounts for it; take another",
+        )
+    if clock is not None and clock.over_selection > 1:
+        raise ParameterError(
+            "clock",
+            "with over_selection others take part than the account of their examples counts; leave "
+            "it out",
         )
     everyone = Population(clients, np.arange(clients.clients), lambda drawn: np.zeros(len(drawn)))
     per_epoch = work.batching.steps_per_epoch(clients.sizes)

@@ -11,6 +11,8 @@ from stacks import SIZE, aggregate, decoded, stack_of
 
 from fedwhy.aggregators import (
     RULES,
+    attacked,
+    attacks,
     bucketing,
     bulyan,
     centred_clipping,
@@ -29,6 +31,7 @@ from fedwhy.aggregators import (
 from fedwhy.errors import ParameterError
 
 F = 2
+HIT = attacked(median(), attacks.sign_flip(), clients=[1])
 MOVING = {  # rules of which updates scaled and moved give the aggregate scaled and moved
     "median": median(),
     "trimmed_mean": trimmed_mean(byzantine=F),
@@ -210,6 +213,8 @@ def test_message_that_is_not_finite_is_refused(name):
         (lambda: mda(byzantine=13), "^byzantine: mda looks at 2\\^byzantine subsets"),
         (lambda: multi_krum(selected=0), "^selected"),
         (lambda: bucketing(2, mean()), "^rule: bucketing mixes messages"),
+        (lambda: bucketing(2, HIT), "^rule: .* attacked\\(bucketing\\(...\\), ...\\)"),
+        (lambda: nearest_neighbour_mixing(HIT), "^rule: an attack .* put it around the whole"),
         (lambda: nearest_neighbour_mixing(chain(clip(), median())), "^rule: .* Links come before"),
     ],
 )

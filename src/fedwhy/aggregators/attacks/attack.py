@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Stack, nothing
+from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Stack, nothing, trusted
 from fedwhy.aggregators.robust.rule import cleared, keep, mean_of
 from fedwhy.errors import ParameterError, whole_number
 from fedwhy.federated import trees
@@ -104,6 +104,7 @@ def attacked(
         name=f"{aggregator.name} under {attack.name}",
         refusal=refusal,
         packed=aggregator.packed or (lambda update: update),
+        traits=aggregator.traits._replace(attacked=True),
     )
 
 
@@ -153,7 +154,7 @@ def omniscient(aggregator: Aggregator, attack: Omniscient, is_attacker: Callable
         return AttackedState(aggregator.init(update), attack.init(update))
 
     def encode(message: Message, kept: PyTree, state: AttackedState, key: jax.Array):
-        return jax.tree.map(jnp.asarray, message), kept
+        return held(message), kept
 
     def decode(stack: Stack, state: AttackedState, key: jax.Array) -> Decoded:
         at_attack, at_clients, at_server = jax.random.split(key, 3)
@@ -167,12 +168,13 @@ def omniscient(aggregator: Aggregator, attack: Omniscient, is_attacker: Callable
             trees.cast(crafted, messages.update),
         )
         messages = messages._replace(update=updates)
-        taken = stack.sent & (jax.vmap(aggregator.refusal)(messages) == 0)
+        refusal = jax.vmap(lambda message: aggregator.refusal(unheld(message)))
+        taken = stack.sent & (refusal(messages) == 0)
 
         no_state = aggregator.enrol(trees.row(messages.update, 0))
 
         def encoded(message: Message, key: jax.Array) -> PyTree:
-            return aggregator.encode(message, no_state, state.aggregator, key)[0]
+            return aggregator.encode(unheld(message), no_state, state.aggregator, key)[0]
 
         rows = jax.vmap(encoded)(messages, jax.random.split(at_clients, len(taken)))
         nothing_sent = jax.tree.map(jnp.zeros_like, rows)
@@ -188,10 +190,23 @@ def omniscient(aggregator: Aggregator, attack: Omniscient, is_attacker: Callable
     return aggregator._replace(encode=encode, decode=decode, init=init, stacks=True)
 
 
+def held(message: Message) -> Message:
+    """The message as arrays, without a trust that nobody has set: as an array it would seem set."""
+    message = message if trusted(message) else message._replace(trust=())
+    return jax.tree.map(jnp.asarray, message)
+
+
+def unheld(message: Message) -> Message:
+    """The message that was `held`."""
+    return message._replace(trust=1.0) if isinstance(message.trust, tuple) else message
+
+
 def choose(condition: jax.Array, chosen: PyTree, other: PyTree) -> PyTree:
     """`chosen` where bool `condition`, a scalar or `[slots]`, holds, else `other`."""
 
     def leaf(a: Any, b: Any) -> jax.Array:
+        if a is b:  # What an attack leaves alone stays what it is: numbers that nobody has set.
+            return b
         axes = condition.shape + (1,) * (jnp.ndim(b) - condition.ndim)
         return jnp.where(condition.reshape(axes), a, b)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message
+from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Traits
 from fedwhy.aggregators.compression.arrays import compressible
 from fedwhy.aggregators.compression.sign import sign
 from fedwhy.aggregators.validation import validate
@@ -66,4 +66,5 @@ def majority_vote(*, step: Positive | None = None) -> Aggregator:
         decode,
         refusal=validate(),
         packed=sign().packed,
+        traits=Traits(alike=True),
     )

@@ -52,5 +52,6 @@ def top_k(share: PositiveFraction = 0.01) -> Link:
 
 
 def count(share: float, size: int) -> int:
-    """How many of `size` numbers are `share` of them."""
-    return math.ceil(share * size)
+    """How many of `size` numbers are `share` of them, one at least if there are any."""
+    whole = math.ceil(round(share * size, 9))  # 0.07 * 100 is a little more than 7.
+    return min(max(whole, 1), size)

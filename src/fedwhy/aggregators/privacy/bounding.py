@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from fedwhy.aggregators.aggregator import Message, trusted
+from fedwhy.errors import ParameterError
 from fedwhy.federated import trees
 
 PyTree = Any
@@ -28,3 +30,13 @@ def bounded(update: PyTree, norm: jax.typing.ArrayLike) -> Bounded:
     factor = jnp.where(length > norm, norm / length, 1.0)
     kept = jax.tree.map(lambda x: jnp.where(finite, x * factor, 0.0), update)
     return Bounded(kept, (length <= norm).astype(jnp.float32))
+
+
+def check_untrusted(name: str, message: Message) -> None:
+    """Raises `ParameterError` where trust is set, which is computed from what privacy hides."""
+    if trusted(message):
+        raise ParameterError(
+            "trust",
+            f"{name} hides updates, and trust tells of them as they were before; leave trust out, "
+            "or privacy",
+        )

@@ -12,7 +12,7 @@ import jax
 
 from fedwhy.aggregators.aggregator import Decoded, Message, Traits
 from fedwhy.aggregators.link import Changed, Link
-from fedwhy.aggregators.privacy.bounding import bounded
+from fedwhy.aggregators.privacy.bounding import bounded, check_untrusted
 from fedwhy.aggregators.privacy.noise import normal
 from fedwhy.federated import trees
 from fedwhy.parameters import OpenFraction, Positive, checked
@@ -55,6 +55,7 @@ def local_noise(
     """
 
     def encode(message: Message, kept: PyTree, state: PyTree, key: jax.Array) -> Changed:
+        check_untrusted("local_noise", message)
         update = bounded(message.update, clip).update
         drawn = trees.scale(normal(update, key), noise_multiplier * clip)
         return Changed(message._replace(update=trees.add(update, drawn)), kept)

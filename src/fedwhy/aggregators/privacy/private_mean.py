@@ -16,10 +16,10 @@ import jax.numpy as jnp
 
 from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Traits
 from fedwhy.aggregators.privacy.adaptive_clip import AdaptiveClip
-from fedwhy.aggregators.privacy.bounding import bounded
+from fedwhy.aggregators.privacy.bounding import bounded, check_untrusted
 from fedwhy.aggregators.privacy.noise import Noise, independent
 from fedwhy.aggregators.validation import validate
-from fedwhy.errors import ParameterError, number
+from fedwhy.errors import number
 from fedwhy.federated import trees
 from fedwhy.parameters import Count, OpenFraction, Positive, checked
 from fedwhy.privacy import Accountant, Release
@@ -80,10 +80,7 @@ def private_mean(
         return State(jnp.float32(initial), process.init(update))
 
     def encode(message: Message, kept: PyTree, state: State, key: jax.Array):
-        if isinstance(message.trust, jax.Array):
-            raise ParameterError(
-                "trust", "private_mean weighs all clients alike; leave trust out, or privacy"
-            )
+        check_untrusted("private_mean", message)
         update, inside = bounded(message.update, state.clip)
         return Sum(update, inside, jnp.ones(())), kept
 

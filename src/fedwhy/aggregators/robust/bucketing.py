@@ -26,7 +26,7 @@ def bucketing(size: Count, rule: Aggregator) -> Aggregator:
     """`rule`, such as `krum()`, on the means of random buckets of `size` updates.
 
     It needs `size (m - 1) + 1` messages where the rule needs m, and measures `buckets`. Raises
-    `ParameterError` for a rule that does not see every message.
+    `ParameterError` for a rule that does not see every message, or is `attacked` itself.
     """
     check_stacks("bucketing", rule)
 

@@ -23,7 +23,7 @@ def nearest_neighbour_mixing(rule: Aggregator, *, byzantine: CountOrZero = 1) ->
     """`rule`, such as `median()`, on the mean of each update's `n - byzantine` nearest ones.
 
     It needs `2 byzantine + 1` messages, and those that the rule needs. Raises `ParameterError` for
-    a rule that does not see every message.
+    a rule that does not see every message, or is `attacked` itself.
     """
     check_stacks("nearest_neighbour_mixing", rule)
 

@@ -57,10 +57,16 @@ def norms_from(centre: PyTree, rows: PyTree) -> jax.Array:
 
 
 def check_stacks(wrapper: str, rule: Aggregator) -> None:
-    """Raises `ParameterError` unless `rule` sees every message as it was sent."""
+    """Raises `ParameterError` unless `rule` sees every message as it was sent, none attacked."""
     if not rule.stacks or rule.traits.linked:
         raise ParameterError(
             "rule",
             f"{wrapper} mixes messages for a rule that sees every one of them, such as median() or "
             f"krum(); given {rule.name}. Links come before it: chain(clip(1.0), {wrapper}(...))",
+        )
+    if rule.traits.attacked:
+        raise ParameterError(
+            "rule",
+            f"an attack replaces what clients send, and {rule.name} would be given mixtures of "
+            f"that; put it around the whole: attacked({wrapper}(...), ...)",
         )
