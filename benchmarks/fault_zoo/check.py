@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from fault_zoo.plan import Instance, pairs, single
+from fault_zoo.plan import Instance, in_turn, pairs, single
 from fedwhy.diagnosis.search.runs import outcome
 from fedwhy.errors import FedwhyError
 
@@ -64,18 +64,6 @@ def scored(instance: Instance) -> float:
         return 0.0
 
 
-def in_turn() -> list[Instance]:
-    """All instances with faults: the first of each fault, then the second of each, then pairs."""
-    seen: dict[str, int] = {}
-    numbered = []
-    for instance in single():
-        name = instance.faults[0][0]
-        seen[name] = seen.get(name, 0) + 1
-        numbered.append((not instance.cheap, seen[name], instance))
-    ordered = [instance for *_, instance in sorted(numbered, key=lambda each: each[:2])]
-    return [*ordered, *pairs()]
-
-
 def write(effects: Effects) -> None:
     """Writes the scores, whole or not at all."""
     partial = EFFECTS.with_suffix(".partial")
@@ -91,7 +79,7 @@ def main() -> None:
     options = parser.parse_args()
     ends, effects = time.monotonic() + 60 * options.minutes, known()
     wanted = set(options.only.split(",")) if options.only else None
-    for instance in in_turn():
+    for instance in in_turn((*single(), *pairs())):
         if wanted and not wanted & {name for name, _ in instance.faults}:
             continue
         for each in (baseline(instance), *alone(instance), instance):

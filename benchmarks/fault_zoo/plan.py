@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from fault_zoo.fault import Fault
@@ -108,6 +108,20 @@ def healthy() -> Iterator[Instance]:
     for each in HEALTHY.values():
         for seed in range(2 if each.cheap else 1):
             yield Instance((), each.name, seed)
+
+
+def in_turn(instances: Iterable[Instance]) -> list[Instance]:
+    """The first instance of every fault, then the second of each, and so on; cheap ones first.
+
+    So that a part of them says something of all causes.
+    """
+    seen: Counter[object] = Counter()
+    numbered = []
+    for instance in instances:
+        names = tuple(name for name, _ in instance.faults)
+        seen[names] += 1
+        numbered.append((not instance.cheap, seen[names], len(names) == 2, instance))
+    return [instance for *_, instance in sorted(numbered, key=lambda each: each[:3])]
 
 
 def quick() -> tuple[Instance, ...]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fault_zoo import check
-from fault_zoo.plan import HALVES, Instance, plan, quick
+from fault_zoo.plan import HALVES, Instance, in_turn, plan, quick
 from fedwhy.diagnosis.search.runs import outcome
 from fedwhy.errors import FedwhyError
 
@@ -83,7 +83,7 @@ def chosen(options: argparse.Namespace) -> list[Instance]:
         instances = (i for i in instances if options.only in i.codes)
     if options.healthy:
         instances = (i for i in instances if not i.faults)
-    return [i for i in instances if check.counts(i, effects)]
+    return in_turn(i for i in instances if check.counts(i, effects))
 
 
 def done(path: Path) -> set[str]:

@@ -84,7 +84,8 @@ def run(
     with only_json(as_json):
         experiment = Experiment.read(path, changes or [])
         run_folder = experiment.folder(resume or out)
-        result = experiment.run(run_folder, resume=resume is not None, force=force)
+        preflight = not (force or resume)
+        result = experiment.run(run_folder, resume=resume is not None, preflight=preflight)
     if not leads():
         return
     folder = run_folder.path
@@ -131,13 +132,14 @@ def diagnose(
         experiment = Experiment.read(file, changes or [])
         diagnosis = diagnose_setup(experiment.setup, probes=probes is Probes.all, budget=budget)
         record = record_of(diagnosis, name=str(file or "default.toml"))
+        replace_file(out, render_diagnosis(record))
+        if not as_json:
+            Console().print(for_terminal(record))
         if fix and diagnosis.repairs:
-            record["fixed"] = fixed_run(experiment, diagnosis, fixed_path(file))
-    replace_file(out, render_diagnosis(record))
+            record["fixed"] = fixed_run(experiment, diagnosis.repairs, fixed_path(file))
     if as_json:
         print_json({**record, "report": str(out)})
         return
-    Console().print(for_terminal(record))
     if fix:
         print(said_of_fix(record.get("fixed")))
     print(f"Report: {out.resolve()}")
@@ -148,6 +150,8 @@ def said_of_fix(fixed: dict[str, Any] | None) -> str:
     if fixed is None:
         return "Nothing was proved that a change could repair, so no file was written."
     by_hand = "".join(f"\nBy hand: {edit['what']}. {edit['code']}" for edit in fixed["by_hand"])
+    if fixed["file"] is None:
+        return f"What is proved is not in the experiment file, so none was written.{by_hand}"
     before, after = (percent(fixed[f"accuracy_{when}"]) for when in ("before", "after"))
     return f"{fixed['file']}, run for all of its rounds: {before} became {after}.{by_hand}"
 

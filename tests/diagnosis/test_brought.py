@@ -1,9 +1,11 @@
 """What users of other frameworks bring becomes what causes look at."""
 
 import numpy as np
+import optax
 import pytest
 
 import fedwhy as fw
+from fedwhy.aggregators import REASONS
 from fedwhy.diagnosis.brought import clients_of, history_of, model_of, updates_of
 from fedwhy.errors import DataError, ModelError, ParameterError
 
@@ -43,7 +45,40 @@ def test_updates_give_norms_and_cosines():
 def test_updates_that_are_not_finite_are_named():
     sent = updates_of([[np.array([np.nan])], [np.ones(1)]], ["here", "there"])
     assert sent.ids == ("here", "there")
-    assert sent.refused == ("it is not finite", "")
+    assert sent.refused == (REASONS[1], "")
+    assert np.isfinite(sent.cosine).all()
+
+
+def test_a_class_that_no_client_has_is_known_by_the_models_outputs():
+    model = fw.Model.from_functions(
+        lambda key, example: {"kernel": np.zeros((2, 10), np.float32)},
+        lambda params, x, key, train: x @ params["kernel"],
+        loss=optax.softmax_cross_entropy_with_integer_labels,
+        classes_from_output=True,
+    )
+    x, y = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32), np.arange(40) % 9
+    found = fw.diagnose(model=model, clients=[(x, y)] * 2)
+    assert found.setup.clients.classes == 10
+    assert "FW203" not in [finding.code for finding in found.findings]
+
+
+@pytest.mark.parametrize(("fault", "code"), [(np.nan, "FW601"), (1000.0, "FW604")])
+def test_a_client_whose_update_stands_out_is_named(fault, code):
+    rng = np.random.default_rng(0)
+    sent = [[rng.normal(size=50) + 1] for _ in range(8)]
+    sent[3][0] *= fault
+    model = fw.Model.from_zoo("softmax", classes=3)
+    x, y = rng.normal(size=(30, 4)).astype(np.float32), np.arange(30) % 3
+    found = fw.diagnose(model=model, clients=[(x, y)] * 8, updates=sent)
+    named = {finding.code: finding.why for finding in found.findings}
+    assert "client-003" in named[code]
+
+
+def test_what_would_be_ignored_is_refused():
+    algorithm = fw.fedavg(fw.Model.from_zoo("softmax", classes=2), fw.LocalSGD(optax.sgd(0.1)))
+    pair = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1])
+    with pytest.raises(ParameterError, match="history: leave it out"):
+        fw.diagnose(algorithm, clients=[pair], history=[{"loss": 1.0}])
 
 
 def test_a_keras_model_needs_its_loss():

@@ -1,11 +1,15 @@
 """Edits say the same in an experiment file as they do in Python."""
 
+import numpy as np
 import optax
 import pytest
 
 import fedwhy as fw
 from fedwhy.diagnosis import Change, Setup, edits
 from fedwhy.diagnosis.edits.algorithm import algorithm
+from fedwhy.diagnosis.edits.data import examples, only
+from fedwhy.diagnosis.edits.training import same_for_all_sizes
+from fedwhy.errors import ParameterError
 
 MODEL = fw.Model.from_functions(
     lambda key, example: {"kernel": optax.tree.zeros_like(example)},
@@ -51,6 +55,43 @@ def test_another_algorithm_takes_the_keys_of_the_first_away(setup):
         Change("algorithm", "mu", None),
         Change("algorithm", "name", "scaffold"),
     )
+
+
+def test_arguments_of_the_old_server_are_not_those_of_the_new(setup):
+    tables = {"server": {"optimizer": "sgd", "momentum": 0.0, "averaging": "ema", "decay": 0.9}}
+    gone = {key for table, key, _ in algorithm("fedavgm").changes(tables) if table == "server"}
+    assert gone == {"optimizer", "momentum"}
+    assert not [c for c in algorithm("fedprox").changes(tables) if c.table == "server"]
+    assert ("server", "decay", None) not in edits.plain_server().changes(tables)
+
+
+def test_a_cap_goes_with_its_weighting(setup):
+    tables = {"algorithm": {"weighting": "capped", "cap": 3.0}}
+    assert Change("algorithm", "cap", None) in edits.weighted("", "examples").changes(tables)
+    assert [key for _, key, _ in algorithm("scaffold").changes(tables)] == ["name"]
+
+
+def test_another_optimizer_leaves_the_momentum_behind(setup):
+    adam = edits.optimizer("Adam", optax.adam(1e-3), optimizer="adam")
+    assert Change("client", "momentum", None) in adam.changes({"client": {"momentum": 0.9}})
+    assert adam.changes({"client": {}}) == (Change("client", "optimizer", "adam"),)
+
+
+def test_one_rate_for_all_sizes_is_that_of_the_median_client(setup):
+    tables = {"client": {"learning_rate": 0.1, "rate_reference": 1000.0, "rate_least": 0.01}}
+    assert same_for_all_sizes(100).changes(tables) == (
+        *(Change("client", key, None) for key in ("rate_reference", "rate_least")),
+        Change("client", "learning_rate", pytest.approx(0.01)),
+    )
+
+
+def test_rows_that_other_edits_have_moved_are_not_left_out(setup):
+    clients = setup.clients
+    edit = examples("", only(clients, np.arange(len(clients)) > 0), of=("clients",))
+    assert len(edit.apply(setup).clients) == len(clients) - 1
+    fewer = setup.changed(clients=clients.select([0, 1]))
+    with pytest.raises(ParameterError, match="other examples than those that were looked at"):
+        edit.apply(fewer)
 
 
 def test_uniform_sampling_takes_whole_tables_away(setup):

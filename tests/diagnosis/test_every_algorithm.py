@@ -7,6 +7,7 @@ import pytest
 import fedwhy as fw
 from fedwhy.algorithms import ALGORITHMS
 from fedwhy.diagnosis import Evidence, Setup, Severity
+from fedwhy.diagnosis.catalogue import CAUSES as CATALOGUE
 from fedwhy.diagnosis.causes import server, training
 
 CAUSES = (*training.CAUSES, *server.CAUSES)
@@ -41,6 +42,13 @@ def test_no_cause_raises_or_calls_an_algorithm_of_the_catalogue_useless(name, mo
     work = fw.FullGradient() if name == "fedsgd" else fw.LocalSGD(optax.sgd(0.1), batch_size=20)
     found = suspicions(ALGORITHMS[name](model, work), clients)
     assert not [s.why for s in found if s.standing and s.severity != Severity.note]
+
+
+def test_no_cause_at_all_raises_for_clients_that_send_gradients(model, clients, digits):
+    setup = Setup(fw.fedsgd(model, fw.FullGradient()), clients, rounds=5, cohort=3)
+    evidence = Evidence(setup.changed(test=digits.test, test_clients=clients))
+    for cause in CATALOGUE.values():
+        cause.suspect(evidence)
 
 
 def test_no_cause_raises_for_an_algorithm_made_by_hand(model, clients):

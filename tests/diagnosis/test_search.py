@@ -10,7 +10,7 @@ import fedwhy as fw
 from fedwhy.diagnosis import Cause, Edit, Setup, Suspicion, edits
 from fedwhy.diagnosis.edits.redealing import same_labels
 from fedwhy.diagnosis.search.probing import Search, find_causes
-from fedwhy.diagnosis.search.runs import Runs
+from fedwhy.diagnosis.search.runs import Outcome, Runs, comparable
 from fedwhy.federated import paths
 
 DIGITS = fw.load("digits")
@@ -44,7 +44,7 @@ def rescaled(factor: float) -> Edit:
 
 
 def searched(setup: Setup, *suspected: tuple[Cause, Suspicion], potential: float = 0.9) -> Search:
-    search = Search(setup, Runs(budget=600, rounds=5), potential, central=None)
+    search = Search(setup, Runs(budget=600, rounds=5), potential)
     find_causes(search, suspected)
     return search
 
@@ -115,8 +115,16 @@ def test_an_edit_that_does_not_fit_is_a_probe_with_an_error():
     assert "fedavg takes no such argument" in str(probe.error)
 
 
+def test_own_models_count_by_their_lead_on_the_clients_own_examples():
+    as_it_is = Outcome(0.6, [{"test_accuracy": 0.6, "clients_accuracy": 0.7}])
+    own = Outcome(0.95, [{"personal_accuracy": 0.95, "test_accuracy": 0.1}])
+    assert comparable(own, as_it_is) == pytest.approx(0.85)
+    assert comparable(as_it_is, as_it_is) == 0.6
+    assert comparable(own, own) == 0.95
+
+
 @pytest.mark.parametrize("score", [0.5, 0.9])
 def test_noise_is_two_standard_errors_of_an_accuracy(score):
-    search = Search(setup(), Runs(budget=1, rounds=1), 0.9, None)
+    search = Search(setup(), Runs(budget=1, rounds=1), 0.9)
     search.runs.known[(), 0] = search.runs.run((), setup(), 0)._replace(score=score)
     assert search.noise == pytest.approx(max(0.02, 2 * (score * (1 - score) / 360) ** 0.5))

@@ -5,9 +5,8 @@ import tomllib
 import pytest
 
 from fedwhy.diagnosis import Change, Edit, edits
-from fedwhy.errors import ParameterError
 from fedwhy.experiment import Experiment
-from fedwhy.experiment.fixing import fix, fixed_path, write_fixed
+from fedwhy.experiment.fixing import fix, fixed_path, fixed_run, write_fixed
 
 BY_HAND = Edit("another output activation", lambda setup: setup, code="Dense(10)")
 
@@ -45,6 +44,7 @@ def test_the_fixed_file_says_what_changed_and_is_an_experiment(tmp_path):
 
 
 def test_nothing_is_written_where_no_key_can_say_it(tmp_path):
-    with pytest.raises(ParameterError, match="nothing was found that an experiment file"):
-        write_fixed(tmp_path / "x.toml", fix(experiment(tmp_path), [BY_HAND]))
+    told = fixed_run(experiment(tmp_path), [BY_HAND], tmp_path / "x.toml")
+    by_hand = [{"what": BY_HAND.what, "code": "Dense(10)"}]
+    assert told == {"file": None, "changes": [], "by_hand": by_hand}
     assert not (tmp_path / "x.toml").exists()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 
+from fedwhy.aggregators import REASONS
 from fedwhy.data import Dataset, FederatedDataset
+from fedwhy.data.arrays import take
 from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.errors import DataError, ModelError, ParameterError
 from fedwhy.models import Model
@@ -69,6 +72,20 @@ def clients_of(clients: Any, classes: int | None = None) -> FederatedDataset:
     return FederatedDataset.from_clients(clients, classes=classes or classes_in(labels))
 
 
+def classes_by(model: Model, clients: FederatedDataset) -> FederatedDataset:
+    """`clients` with as many classes as the model has outputs, where that is more.
+
+    Labels alone do not tell of a class that no client has.
+    """
+    if not model.classes_from_output or clients.classes is None:
+        return clients
+    try:
+        shape = model.describe(take(clients.x, np.arange(1))).output_shape
+    except Exception:  # What the model does not take is refused where it is trained, with the why.
+        return clients
+    return replace(clients, classes=max(clients.classes, *shape[-1:]))
+
+
 def test_of(test: Any, classes: int | None) -> Dataset | None:
     """The test set from a pair `(x, y)`; a `Dataset` and None stay as they are."""
     if test is None or isinstance(test, Dataset):
@@ -116,6 +133,8 @@ def updates_of(updates: Sequence[Any], ids: Sequence[str]) -> Updates:
     if len({len(row) for row in rows}) != 1:
         raise ParameterError("updates", "expected updates of one model, given different sizes")
     matrix = np.stack(rows)
+    finite: np.ndarray = np.all(np.isfinite(matrix), axis=1)
+    matrix = np.where(finite[:, None], matrix, 0.0)  # As a round takes them: refused.
     norm = np.linalg.norm(matrix, axis=1)
     length = np.maximum(np.outer(norm, norm), np.finfo(float).tiny)
     unknown = np.full(len(rows), np.nan)
@@ -129,7 +148,7 @@ def updates_of(updates: Sequence[Any], ids: Sequence[str]) -> Updates:
         weight=np.ones(len(rows)),
         before=unknown,
         after=unknown,
-        refused=tuple("" if np.isfinite(row).all() else "it is not finite" for row in matrix),
+        refused=tuple("" if taken else REASONS[1] for taken in finite),
         trained_norm=norm,
         fidelity=np.ones(len(rows)),
         after_sent=unknown,

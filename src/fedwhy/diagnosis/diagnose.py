@@ -11,11 +11,11 @@ from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.updates import Examination, Updates
 from fedwhy.diagnosis.finding import Edit, Finding, Severity, Suspicion
-from fedwhy.diagnosis.search.potential import linear_accuracy
 from fedwhy.diagnosis.search.probing import CERTAIN, Probe, Proof, Search, central, find_causes
 from fedwhy.diagnosis.search.runs import Outcome, Runs
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.diagnosis.verdict import Scores, verdict
+from fedwhy.engine import keep_compiled_programs
 from fedwhy.errors import ParameterError, number
 
 # What a cause must cost to be an error, in points of the score.
@@ -107,6 +107,7 @@ def diagnose_setup(
     """
     number("budget", budget, above=0)
     started = time.monotonic()
+    keep_compiled_programs()
     evidence = Evidence(setup)
     if not probes:
         return looked_at(evidence, started)
@@ -119,8 +120,8 @@ def diagnose_setup(
     evidence.history, evidence.error = baseline.history or None, baseline.error
     evidence.updates = examined(setup, baseline)
     pooled = central(setup, runs)
-    bounds = (baseline.score, pooled and pooled.score, linear_accuracy(setup))
-    found = Search(setup, runs, max(bound for bound in bounds if bound is not None), pooled)
+    bounds = (baseline.score, pooled and pooled.score, evidence.data.readable)
+    found = Search(setup, runs, max(bound for bound in bounds if bound is not None))
     suspected = suspicions(evidence)
     find_causes(found, suspected)
     proofs = {proof.cause.code for proof in found.proofs}

@@ -64,4 +64,5 @@ class Evidence:
 
     def curve(self, name: str) -> list[float]:
         """The values of `name` in the history, in order, where records have it."""
-        return [float(record[name]) for record in self.history or () if name in record]
+        values = (record.get(name) for record in self.history or ())
+        return [float(value) for value in values if value is not None]

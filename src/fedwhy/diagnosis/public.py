@@ -10,7 +10,14 @@ import optax
 
 from fedwhy.algorithms import Algorithm, LocalSGD, fedavg
 from fedwhy.data import Dataset, FederatedDataset
-from fedwhy.diagnosis.brought import clients_of, history_of, model_of, test_of, updates_of
+from fedwhy.diagnosis.brought import (
+    classes_by,
+    clients_of,
+    history_of,
+    model_of,
+    test_of,
+    updates_of,
+)
 from fedwhy.diagnosis.diagnose import Diagnosis, diagnose_setup, looked_at
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.setup import Setup
@@ -66,19 +73,29 @@ def diagnose(
     if known is None:
         known = fedavg(model_of(model), client or LocalSGD(optax.sgd(0.1)))
         known = known if client else known._replace(recipe=None)
+    if not isinstance(clients, FederatedDataset):
+        dealt = classes_by(known.model, dealt)
     setup = Setup(
         known,
         dealt,
-        rounds,
-        cohort,
-        seed,
-        sampler,
-        clock,
-        test_of(test, dealt.classes),
-        test_clients,
-        engine,
+        rounds=rounds,
+        cohort=cohort,
+        seed=seed,
+        sampler=sampler,
+        clock=clock,
+        test=test_of(test, dealt.classes),
+        test_clients=test_clients,
+        engine=engine,
     )
-    if algorithm is None and (client is None or not probes):
+    seen = algorithm is None and (client is None or not probes)
+    for name, given in (("history", history), ("updates", updates)):
+        if given is not None and not seen:
+            raise ParameterError(
+                name,
+                "leave it out: with an algorithm, or with client and probes, the run is made anew, "
+                "and its own are taken",
+            )
+    if seen:
         evidence = Evidence(setup)
         evidence.history = None if history is None else history_of(history)
         if updates is not None:

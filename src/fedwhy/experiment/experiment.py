@@ -239,12 +239,11 @@ class Experiment:
         *,
         resume: bool = False,
         progress: bool = True,
-        force: bool = True,
+        preflight: bool = False,
     ) -> Run:
         """Runs the experiment and keeps it in `folder`; `resume` goes on with the run there.
 
-        Unless it goes on or is `force`d, it is looked at first: raises `PreflightError` where it
-        cannot work.
+        With `preflight` it is looked at first: raises `PreflightError` where it cannot work.
 
         Raises `ExperimentError` where the run there had other settings, but for those of `[train]`
         that change no round: it would no longer be one experiment.
@@ -261,7 +260,7 @@ class Experiment:
                         "patience", "waits for the test loss, and the data has no test set"
                     )
                 callbacks = [EarlyStop(patience=settings.patience), *callbacks]
-            if not (force or resume):
+            if preflight:
                 callbacks = [Preflight(self.setup), *callbacks]
             return self.setup.train(
                 settings.rounds,

@@ -5,9 +5,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedwhy.diagnosis import Change, Diagnosis, Edit
-from fedwhy.diagnosis.search.runs import outcome
-from fedwhy.errors import ParameterError
+from fedwhy.diagnosis import Change, Edit
+from fedwhy.diagnosis.search.runs import comparable, outcome
 from fedwhy.experiment.experiment import Experiment
 from fedwhy.simulation.files import replace_file
 from fedwhy.tracking.toml import dump_toml
@@ -51,12 +50,7 @@ def fixed_path(file: Path | None) -> Path:
 
 
 def write_fixed(path: Path, fixed: Fixed) -> Experiment:
-    """Writes the file and returns its experiment, which is built, so that it is known to run.
-
-    Raises `ParameterError` where no change can be written to a file: there would be nothing in it.
-    """
-    if not fixed.changes:
-        raise ParameterError("--fix", "nothing was found that an experiment file can change")
+    """Writes the file and returns its experiment, which is built, so that it is known to run."""
     said = "\n".join(f"#   {table}.{key} = {value!r}" for table, key, value in fixed.changes)
     replace_file(
         path, f"# Changed by `fedwhy diagnose --fix`:\n{said}\n\n{dump_toml(fixed.settings)}"
@@ -66,12 +60,16 @@ def write_fixed(path: Path, fixed: Fixed) -> Experiment:
     return experiment
 
 
-def fixed_run(experiment: Experiment, diagnosis: Diagnosis, path: Path) -> dict[str, Any]:
+def fixed_run(experiment: Experiment, repairs: Sequence[Edit], path: Path) -> dict[str, Any]:
     """Writes the fixed experiment to `path` and runs both for all of their rounds.
 
-    Returns the scores before and after, from 0 to 1, the changes, and what is left to do by hand.
+    Returns the scores before and after, from 0 to 1, the changes, and what is left to do by hand;
+    where that is all, the `file` is None and nothing is run.
     """
-    fixed = fix(experiment, diagnosis.repairs)
+    fixed = fix(experiment, repairs)
+    by_hand = [{"what": edit.what, "code": edit.code} for edit in fixed.by_hand]
+    if not fixed.changes:
+        return {"file": None, "changes": [], "by_hand": by_hand}
     repaired = write_fixed(path, fixed)
     rounds, seed = experiment.setup.rounds, experiment.setup.seed
     before = outcome(experiment.setup, rounds, seed)
@@ -79,7 +77,7 @@ def fixed_run(experiment: Experiment, diagnosis: Diagnosis, path: Path) -> dict[
     return {
         "file": str(path),
         "changes": [change._asdict() for change in fixed.changes],
-        "by_hand": [{"what": edit.what, "code": edit.code} for edit in fixed.by_hand],
+        "by_hand": by_hand,
         "accuracy_before": before.score,
-        "accuracy_after": after.score,
+        "accuracy_after": comparable(after, before),
     }

@@ -43,6 +43,12 @@ def test_labels_off_by_one_are_moved_back(by, where):
     assert "FW109" not in suspicions(setup(clients, test))
 
 
+def test_a_mark_of_what_counts_nowhere_is_no_label(softmax):
+    clients = with_y(clients_of("iid"), lambda y: np.where(y == 9, -1, y))  # No class 9 at all.
+    assert "FW110" in suspicions(setup(clients, None, softmax))
+    assert "FW110" not in suspicions(setup(clients, None, replace(softmax, ignored_class=-1)))
+
+
 @pytest.mark.parametrize(
     "form", [lambda y: np.eye(10, dtype=np.float32)[y], lambda y: y.astype(np.float32)]
 )

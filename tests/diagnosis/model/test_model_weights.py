@@ -59,6 +59,13 @@ def test_layers_that_lose_the_gradient_by_themselves_are_given_steps_without_sca
     assert keys == {"optimizer": "adam", "learning_rate": 1e-3}
 
 
+def test_deep_sigmoids_learn_once_they_are_relus():
+    problem = setup(in_keras(*[dense(32, activation="sigmoid")] * 6, dense(10)))
+    edit = suspected(Evidence(problem))["FW211"].others[0]
+    assert problem.train(25, 0).history[-1]["test_accuracy"] < 0.2
+    assert edit.apply(problem).train(25, 0).history[-1]["test_accuracy"] > 0.6
+
+
 def test_a_layer_behind_stop_gradient_can_only_be_mended_in_the_code():
     problem = setup(in_jax(cut_off))
     found = suspected(Evidence(problem))

@@ -90,6 +90,11 @@ def test_a_proximal_term_beyond_stability_is_an_error(digits):
     assert gone_after("FW306", broken)
 
 
+def test_a_rate_that_begins_at_zero_is_not_judged_by_its_first_step(digits):
+    warm = optax.sgd(optax.warmup_cosine_decay_schedule(0.0, 0.1, 10, 100))
+    assert suspected("FW306", setup(digits, local(warm, proximal=1.0))) is None
+
+
 def test_a_rate_by_size_is_suspected_without_bounds_only(digits):
     unbounded = local(rate=lambda client: client.examples / 50)
     broken = setup(digits, unbounded, SKEWED)

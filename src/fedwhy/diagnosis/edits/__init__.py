@@ -5,7 +5,6 @@ from fedwhy.diagnosis.edits.common import (
     dealt,
     local,
     optimizer,
-    plain_server,
     pooled,
     rate,
     rounded,
@@ -14,8 +13,10 @@ from fedwhy.diagnosis.edits.common import (
 from fedwhy.diagnosis.edits.server import (
     judged_by_the_model,
     plain_mean,
+    plain_server,
     server_optimizer,
     server_rate,
+    weighted,
 )
 from fedwhy.diagnosis.edits.taking_part import (
     cohort,
@@ -56,6 +57,7 @@ __all__ = [
     "synchronous",
     "unclipped",
     "uniform_sampling",
+    "weighted",
     "without_change",
     "without_decay",
 ]

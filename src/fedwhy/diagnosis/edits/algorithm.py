@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from typing import Any
 
 from fedwhy.algorithms import ALGORITHMS, Algorithm, LocalSGD, innermost
+from fedwhy.diagnosis.edits.server import of_average
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
@@ -24,14 +26,29 @@ def algorithm(name: str, **options: Any) -> Edit:
         return setup.changed(algorithm=rewrapped(setup.algorithm, made))
 
     def changes(settings: Settings) -> tuple[Change, ...]:
-        gone = [k for k in settings.get("algorithm", {}) if k not in accepted and k != "name"]
         return (
-            *(Change("algorithm", key, None) for key in gone),
+            *(Change("algorithm", key, None) for key in gone(settings, accepted)),
+            *(Change("server", key, None) for key in gone_from_server(settings, accepted)),
             Change("algorithm", "name", name),
             *(Change("algorithm", key, value) for key, value in options.items()),
         )
 
     return Edit(f"the algorithm {name}", apply, changes)
+
+
+def gone(settings: Settings, accepted: Collection[str]) -> list[str]:
+    """The keys of `[algorithm]` that an algorithm of these parameters does not take."""
+    takes = {"name", *accepted} | ({"cap"} if "weighting" in accepted else set())
+    return [key for key in settings.get("algorithm", {}) if key not in takes]
+
+
+def gone_from_server(settings: Settings, accepted: Collection[str]) -> list[str]:
+    """The keys of `[server]` that are not arguments of both algorithms, as `apply` has them."""
+    name = settings.get("algorithm", {}).get("name", "fedavg")
+    shared = inspect.signature(ALGORITHMS[name]).parameters.keys() & accepted
+    if "server" in shared:
+        return []
+    return [key for key in settings.get("server", {}) if key not in shared | of_average(settings)]
 
 
 def replaceable(setup: Setup) -> bool:

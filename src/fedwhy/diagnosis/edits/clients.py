@@ -11,7 +11,7 @@ from fedwhy.diagnosis.finding import Edit
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.engine import Cohort
 from fedwhy.errors import ParameterError
-from fedwhy.simulation.samplers import Asynchronous, Population, Sampler, Uniform
+from fedwhy.simulation.samplers import Asynchronous, Poisson, Population, Sampler, Uniform
 
 # So many clients are named, and the others counted.
 NAMED = 8
@@ -44,14 +44,22 @@ class LeavingOut:
 def without_clients(positions: Sequence[int], setup: Setup) -> Edit:
     """The clients of `setup` at these positions never take part.
 
-    `apply` raises `ParameterError` for asynchronous runs, in which all clients report.
+    `apply` raises `ParameterError` for asynchronous runs, in which all clients report, for Poisson
+    sampling, and for clients that other examples were dealt to.
     """
     left_out = tuple(sorted(map(int, positions)))
     ids = setup.clients.ids[list(left_out)].tolist()
+    sizes = setup.clients.sizes[list(left_out)]
 
     def apply(setup: Setup) -> Setup:
         if isinstance(setup.sampler, Asynchronous):
             raise ParameterError("sampler", "Asynchronous() draws from all clients")
+        if isinstance(setup.sampler, Poisson):
+            raise ParameterError("sampler", "Poisson() promises that every client may be drawn")
+        there = setup.clients
+        same = left_out[-1] < there.clients and there.ids[list(left_out)].tolist() == ids
+        if not same or (there.sizes[list(left_out)] > sizes).any():
+            raise ParameterError("clients", "are not those that the updates came from")
         return setup.changed(sampler=LeavingOut(setup.sampler or Uniform(), left_out))
 
     return Edit(

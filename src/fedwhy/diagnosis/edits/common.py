@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import optax
 
+from fedwhy.algorithms import LocalSGD
 from fedwhy.data import FederatedDataset
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
@@ -42,11 +43,12 @@ def rate(factor: float) -> Edit:
 
 def optimizer(what: str, made: optax.GradientTransformation, **keys: Any) -> Edit:
     """Another optimizer at the clients; `keys` are those of `[client]` that say so."""
-    return Edit(
-        what,
-        lambda setup: setup.with_local(optimizer=made),
-        lambda settings: tuple(Change("client", key, value) for key, value in keys.items()),
-    )
+
+    def changes(settings: Settings) -> tuple[Change, ...]:
+        gone = {"momentum": None} if "momentum" in settings.get("client", {}) else {}
+        return tuple(Change("client", key, value) for key, value in (gone | keys).items())
+
+    return Edit(what, lambda setup: setup.with_local(optimizer=made), changes)
 
 
 def argument(what: str, table: str = "algorithm", /, **options: Any) -> Edit:
@@ -58,28 +60,21 @@ def argument(what: str, table: str = "algorithm", /, **options: Any) -> Edit:
     )
 
 
-def plain_server() -> Edit:
-    """The mean update applied as it is."""
-    return Edit(
-        "the mean update added as it is (server SGD with rate 1)",
-        lambda setup: setup.changed(server=None),
-        lambda settings: (
-            *(Change("server", k, None) for k in settings.get("server", {}) if k != "optimizer"),
-            Change("server", "optimizer", "sgd"),
-            Change("server", "learning_rate", 1.0),
-        ),
-    )
-
-
 def pooled() -> Edit:
     """All examples at one client, who does as many steps in a round as its cohort did."""
 
     def apply(setup: Setup) -> Setup:
         clients = setup.clients
+        if not isinstance(setup.local, LocalSGD):
+            raise ParameterError("client", "expected local training, such as LocalSGD(...)")
         share = cohort_size(setup.cohort, clients.clients) / clients.clients
         steps = setup.local.batching.steps_for(np.diff(clients.offsets)).sum() * share
         central = dealt(clients, np.zeros(len(clients.y), np.int64))
-        setup = setup.changed(clients=central, cohort=1, sampler=None, clock=None)
+        # Each client's own score has no meaning then, unless there is no other.
+        tested = central if setup.test is None and setup.test_clients is not None else None
+        setup = setup.changed(
+            clients=central, test_clients=tested, cohort=1, sampler=None, clock=None
+        )
         return setup.with_local(steps=max(1, round(steps)), epochs=None)
 
     return Edit("all examples at one place", apply)

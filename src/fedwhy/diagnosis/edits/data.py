@@ -14,6 +14,7 @@ from fedwhy.data.arranging import classes_of
 from fedwhy.data.arrays import take
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
+from fedwhy.errors import ParameterError
 
 AnyData = Dataset | FederatedDataset
 Changes = Callable[[Settings], tuple[Change, ...]]
@@ -81,6 +82,25 @@ def examples(
         return replace(data, x=x, y=y)
 
     return Edit(what, lambda setup: on_data(setup, change, of), changes, code)
+
+
+def same_rows(data: AnyData, clients: FederatedDataset) -> None:
+    """Raises `ParameterError` where `data` has other rows than `clients`, of which some are named.
+
+    Other edits may have left out examples, or dealt them anew; changed values change no row.
+    """
+    if not (isinstance(data, FederatedDataset) and np.array_equal(data.offsets, clients.offsets)):
+        raise ParameterError("clients", "hold other examples than those that were looked at")
+
+
+def only(clients: FederatedDataset, mask: np.ndarray) -> Callable[[AnyData], np.ndarray]:
+    """For `examples`: those rows of `clients` where `mask`, bool `[examples]`, holds."""
+
+    def keep(data: AnyData) -> np.ndarray:
+        same_rows(data, clients)
+        return mask
+
+    return keep
 
 
 def on_data(setup: Setup, change: Callable[[Any], Any], of: tuple[str, ...]) -> Setup:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from fedwhy.diagnosis.edits.initial_weights import drawn_anew
+from fedwhy.diagnosis.edits.own_code import advice
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
@@ -18,6 +19,8 @@ from fedwhy.models import Model, Weights
 PyTree = Any
 Changes = Callable[[Settings], tuple[Change, ...]]
 
+# What a line says that draws initial weights.
+INITIALISERS = r"initializer|init\w*=|normal\(|uniform\("
 # Probabilities are kept this far from 0 and 1, as Keras does.
 EPSILON = 1e-7
 
@@ -71,6 +74,11 @@ def linked(model: Model, link: str, scores: bool = False) -> Model:
         metrics=metrics,
         describe=lambda x: replace(model.describe(x), from_logits=TAKES_LOGITS.get(link)),
     )
+
+
+def weights_anew(setup: Setup, what: str, told: str, pattern: str = INITIALISERS) -> Edit:
+    """Initial weights of another scale; `told` is said of the user's own line with `pattern`."""
+    return edited(what, redrawn, advice(setup, pattern, told))
 
 
 def redrawn(model: Model) -> Model:

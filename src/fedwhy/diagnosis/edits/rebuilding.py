@@ -43,6 +43,23 @@ def without_dropout(model: Model) -> Model:
     return rebuilt(model, _undropped_keras, _undropped_flax)
 
 
+def rectified(model: Model) -> Model:
+    """The model with ReLUs where hidden layers have sigmoids or the like (Keras models)."""
+
+    def keras(built: Any) -> Any:
+        from keras.activations import relu
+
+        layers = list(built._flatten_layers(include_self=False))
+        bounded = [layer for layer in layers[:-1] if _bounded(layer)]
+        if not bounded:
+            raise ParameterError("model", "has no hidden layer of sigmoids")
+        for layer in bounded:
+            layer.activation = relu
+        return built
+
+    return rebuilt(model, keras, None)
+
+
 def unfrozen(model: Model) -> Model:
     """The model all of whose layers are trained."""
 
@@ -91,6 +108,13 @@ def _flax(arguments: dict[str, Any], change: Callable[[Any], Any]) -> Model:
     return Model.from_flax(
         lambda rngs: change(build(rngs)), arguments["loss"], features=arguments["features"]
     )
+
+
+def _bounded(layer: Any) -> bool:
+    """Whether it is a layer whose outputs a sigmoid bounds; recurrent ones are built on theirs."""
+    name = getattr(getattr(layer, "activation", None), "__name__", "")
+    plain = type(layer).__name__.startswith(("Dense", "Conv", "Activation"))
+    return plain and name in ("sigmoid", "hard_sigmoid", "tanh", "softsign")
 
 
 def _undropped_keras(built: Any) -> Any:

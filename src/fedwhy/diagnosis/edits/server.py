@@ -8,6 +8,7 @@ import optax
 
 from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, Algorithm, innermost
 from fedwhy.algorithms.algorithm import aggregating, global_weights
+from fedwhy.algorithms.averaging import AVERAGES
 from fedwhy.diagnosis.edits.common import rounded, times, without_change
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
@@ -41,7 +42,7 @@ def server_optimizer(what: str, name: str, **options: float) -> Edit:
         return setup.changed(server=SERVER_OPTIMIZERS[name](**options))
 
     def changes(settings: Settings) -> tuple[Change, ...]:
-        gone = settings.get("server", {}).keys() - {"optimizer", *options}
+        gone = settings.get("server", {}).keys() - {"optimizer", *options} - of_average(settings)
         return (
             *(Change("server", key, None) for key in sorted(gone)),
             Change("server", "optimizer", name),
@@ -49,6 +50,30 @@ def server_optimizer(what: str, name: str, **options: float) -> Edit:
         )
 
     return Edit(what, apply, changes)
+
+
+def weighted(what: str, weighting: str) -> Edit:
+    """Clients that count by another rule, which takes no cap."""
+
+    def changes(settings: Settings) -> tuple[Change, ...]:
+        capped = "cap" in settings.get("algorithm", {})
+        without = (Change("algorithm", "cap", None),) if capped else ()
+        return (*without, Change("algorithm", "weighting", weighting))
+
+    return Edit(what, lambda setup: setup.changed(weighting=weighting), changes)
+
+
+def of_average(settings: Settings) -> set[str]:
+    """The keys of `[server]` that say by which average the model is judged, and who is trusted."""
+    averaging = settings.get("server", {}).get("averaging")
+    own = inspect.signature(AVERAGES[averaging]).parameters if averaging else ()
+    return {"averaging", "agreement", *own}
+
+
+def plain_server() -> Edit:
+    """The mean update applied as it is."""
+    what = "the mean update added as it is (server SGD with rate 1)"
+    return server_optimizer(what, "sgd", learning_rate=1.0)
 
 
 def rate_of(settings: Settings) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from fedwhy.algorithms import Client
-from fedwhy.diagnosis.edits.common import local
+from fedwhy.diagnosis.edits.common import local, rate
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 
@@ -67,12 +67,22 @@ def without_decay() -> Edit:
 
 def same_for_all_sizes(examples: int) -> Edit:
     """Every client's rate as if it had so many examples."""
-    return as_of(
+    edit = as_of(
         "the same learning rate for clients of all sizes",
         ("rate_reference", "rate_least", "rate_most"),
         "LocalSGD(..., rate=...)  ->  leave rate out, or rates.by_examples(reference, most=2.0)",
         examples=examples,
     )
+
+    def changes(settings: Settings) -> tuple[Change, ...]:
+        client = settings.get("client", {})
+        if "rate_reference" not in client:
+            return edit.changes(settings)
+        least, most = client.get("rate_least", 0.5), client.get("rate_most", 2.0)
+        factor = float(np.clip(examples / client["rate_reference"], least, most))
+        return (*edit.changes(settings), *rate(factor).changes(settings))
+
+    return edit._replace(changes=changes)
 
 
 def constant_rate() -> Edit:
@@ -91,13 +101,13 @@ def as_of(what: str, keys: tuple[str, ...], code: str, **client: int) -> Edit:
     """`LocalSGD.rate` for clients that are as `client` says; `keys` of `[client]` fall away."""
 
     def apply(setup: Setup) -> Setup:
-        rate = setup.local.rate
-        if rate is None:
+        given = setup.local.rate
+        if given is None:
             return setup
         fixed = {name: jnp.int32(value) for name, value in client.items()}
 
         def of(one: Client) -> jax.Array:
-            return rate(one._replace(**fixed))
+            return given(one._replace(**fixed))
 
         return setup.with_local(rate=of)
 

@@ -12,7 +12,7 @@ from fedwhy.data.arrays import leaves_of, row_blocks, take
 from fedwhy.data.client_statistics import COLUMNS
 from fedwhy.diagnosis.facts.example_facts import ExampleFacts
 from fedwhy.diagnosis.facts.labels import CLASS_NUMBERS, ONE_HOT
-from fedwhy.diagnosis.facts.reading import Reading, read
+from fedwhy.diagnosis.facts.reading import Reading, agreement, read
 from fedwhy.diagnosis.facts.shift import Likeness, Shift, likeness, shift_of
 from fedwhy.diagnosis.facts.table import Scale, Table, flat, scale_of, table_of
 from fedwhy.diagnosis.setup import Setup
@@ -123,6 +123,18 @@ class DataFacts(ExampleFacts):
             theirs, inputs = np.zeros(0, np.int64), self.standard[:0]
         test = inputs, theirs
         return read(self.standard, own, self.table.offsets, self.labels.classes, test)
+
+    @property
+    def readable(self) -> float | None:
+        """The accuracy of that classifier: on the test set, or on the clients' where there is none.
+
+        It has no learning rate and no initial weights, so nothing that can go wrong in training
+        goes wrong in it: what it reaches, the data hold. None where `reading` is.
+        """
+        if self.reading is None:
+            return None
+        whole = self.reading.test if self.reading.test.any() else self.reading.confusion.sum(axis=0)
+        return float(agreement(whole))
 
     def read_labels(self, rows: np.ndarray) -> np.ndarray:
         """The labels that the classifier of `reading` gives to the clients' examples `rows`."""

@@ -49,7 +49,10 @@ def labels_of(
     form = form_of(y)
     numbers = y.argmax(-1) if form == ONE_HOT else y
     classes = y.shape[-1] if form == ONE_HOT else classes
-    finite = numbers[np.isfinite(numbers)]
+    counting = np.isfinite(numbers)
+    if ignored_class is not None and classes is not None and not 0 <= ignored_class < classes:
+        counting &= numbers != ignored_class  # No label, but a mark.
+    finite = numbers[counting]
     ends = (float(finite.min()), float(finite.max())) if finite.size else (np.nan, np.nan)
     if classes is None or form == NUMBERS:
         none = np.zeros((len(offsets) - 1, 0), np.int64)

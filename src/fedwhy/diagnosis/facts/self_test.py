@@ -46,7 +46,7 @@ def testable(algorithm: Algorithm) -> bool:
     if aggregator.encode.__module__ == mean.__module__:
         return False
     known = [rule for rule in RULES if rule != "mean"] + [" under "]
-    changes = aggregator.traits._replace(counts=False)
+    changes = aggregator.traits._replace(counts=False, alike=False)
     return aggregator.privacy is None and not (
         any(changes) or any(name in aggregator.name for name in known)
     )

@@ -96,7 +96,6 @@ class Search:
     setup: Setup
     runs: Runs
     potential: float
-    central: Outcome | None
     probes: list[Probe] = field(default_factory=list)
     proofs: list[Proof] = field(default_factory=list)
     removed: Setup | None = None
@@ -262,29 +261,33 @@ def together(search: Search, suspected: Sequence[Suspected]) -> None:
     """All of them repaired at once, and then each planted back."""
     fitting: list[tuple[Suspected, Edit]] = []
     for pair in suspected:
-        edit = pair[1].probes[0] if pair[1].prescription is None else pair[1].prescription
+        edit = pair[1].prescription or pair[1].probes[0]
         if applied(search.setup, [*(edit for _, edit in fitting), edit]) is not None:
             fitting.append((pair, edit))
     whole = applied(search.setup, [edit for _, edit in fitting])
-    if len(fitting) < 2 or whole is None:
+    if len(fitting) < 2 or whole is None or search.runs.exhausted:
         return
-    seed, base = search.setup.seed, search.base()
+    seeds = range(search.setup.seed, search.setup.seed + SEEDS)
     codes = tuple(pair[0].code for pair, _ in fitting)
-    score = search.runs.run(("together", *codes), whole, seed).score
-    if score - base.score <= search.noise:
+    scores = tuple(search.runs.run(("together", *codes), whole, seed).score for seed in seeds)
+    if min(score - search.base(n).score for n, score in enumerate(scores)) <= search.noise:
         return
     proofs = []
     for (cause, suspicion), removal in fitting:
         others = [(pair[0].code, edit) for pair, edit in fitting if pair[0].code != cause.code]
         planted = applied(search.setup, [edit for _, edit in others])
-        if planted is None:
+        if planted is None or search.runs.exhausted:
             continue
-        without = search.runs.run(("together", *codes, "but", cause.code), planted, seed).score
+        but = ("together", *codes, "but", cause.code)
+        without = tuple(search.runs.run(but, planted, seed).score for seed in seeds)
         after = tuple(code for code, _ in others)
-        probe = Probe(cause.code, removal.what, (score,), (without,), after)
+        probe = Probe(cause.code, removal.what, scores, without, after)
         search.probes.append(probe)
-        if (recovered := probe.recovered) > search.noise:
-            proofs.append(Proof(cause, suspicion, removal, recovered, removal, recovered))
+        if (recovered := probe.recovered) > search.noise and probe.least > 0:
+            repair = suspicion.prescription
+            proofs.append(
+                Proof(cause, suspicion, removal, recovered, repair, recovered if repair else 0.0)
+            )
     for proof in sorted(proofs, key=lambda p: -weight(p.suspicion, p.recovered)):
         remove(search, proof)
 
@@ -303,7 +306,7 @@ def central(setup: Setup, runs: Runs) -> Outcome | None:
     """The same training with all examples at one place; None where it cannot be."""
     try:
         pooled = edits.pooled().apply(setup)
-    except (FedwhyError, AttributeError, TypeError):
+    except FedwhyError:
         return None  # Its clients do something else than train, or it cannot be made again.
     outcome = runs.run("central", pooled, setup.seed)
     return None if outcome.error else outcome

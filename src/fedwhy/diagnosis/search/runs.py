@@ -60,9 +60,19 @@ class Runs:
         """The outcome of `setup`, which is called `name`, from this seed."""
         if (name, seed) not in self.known:
             started = time.monotonic()
-            self.known[name, seed] = outcome(setup, min(self.rounds, setup.rounds), seed)
+            # The run as it is tells how every client fares; for the others a score is enough.
+            scored = scored_alone(setup) if self.known else setup
+            found = outcome(scored, min(self.rounds, setup.rounds), seed)
+            as_it_is = next(iter(self.known.values()), found)
+            self.known[name, seed] = found._replace(score=comparable(found, as_it_is))
             self.longest = max(self.longest, time.monotonic() - started)
         return self.known[name, seed]
+
+
+def scored_alone(setup: Setup) -> Setup:
+    """`setup` without tests on each client's examples, where its score does not come from them."""
+    own = setup.algorithm.client(setup.model).own is not None
+    return setup if own or setup.test is None else setup.changed(test_clients=None)
 
 
 def outcome(setup: Setup, rounds: int, seed: int) -> Outcome:
@@ -74,13 +84,36 @@ def outcome(setup: Setup, rounds: int, seed: int) -> Outcome:
     return Outcome(score(setup, run.history), run.history, None, run.diverged, run)
 
 
+def comparable(outcome: Outcome, as_it_is: Outcome) -> float:
+    """The score of `outcome`, in terms of the run as it is where only its clients have own models.
+
+    Those are scored on their clients' own examples, which may be the ones that they train with, so
+    that only their lead over the one model of the run as it is counts, on the same examples.
+    """
+    personal = at_last(outcome.history, "personal_accuracy")
+    if personal is None or at_last(as_it_is.history, "personal_accuracy") is not None:
+        return outcome.score
+    shared = at_last(as_it_is.history, "clients_accuracy")
+    if shared is None:
+        return outcome.score
+    return min(1.0, max(0.0, as_it_is.score + personal - shared))
+
+
+def at_last(history: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """The mean of the last evaluations; None where there are none, 0 where they are no number."""
+    found = [record[name] for record in history if name in record]
+    if not found:
+        return None
+    value = fmean(found[-LAST:])
+    return value if math.isfinite(value) else 0.0
+
+
 def score(setup: Setup, history: Sequence[Mapping[str, Any]]) -> float:
     """The score of a run with this history, from 0 to 1; see `Outcome`."""
     for source in ("personal", "test", "clients", "train"):
-        accuracies = [r[f"{source}_accuracy"] for r in history if f"{source}_accuracy" in r]
-        if accuracies:
-            value = fmean(accuracies[-LAST:])
-            return value if math.isfinite(value) else 0.0
+        accuracy = at_last(history, f"{source}_accuracy")
+        if accuracy is not None:
+            return accuracy
         losses = [r[f"{source}_loss"] for r in history if f"{source}_loss" in r]
         if losses:
             value = 1 - fmean(losses[-LAST:]) / of_a_constant(setup)

@@ -46,12 +46,14 @@ def consistently(
 ) -> list[tuple[int, str]]:
     """Position and name of the clients whom all of the evidence's updates find `suspicious`.
 
-    `suspicious(updates)` is bool `[clients]`. Updates at a model that has diverged say nothing.
+    `suspicious(updates)` is bool `[clients]`. Updates at a model that has diverged say nothing;
+    of updates that were brought no loss is known, and `before` is NaN.
     Empty where that would be half of the clients or more.
     """
     found: set[tuple[int, str]] | None = None
     for updates in evidence.updates or ():
-        if np.isfinite(updates.before).mean() < MOST or not updates.norm.any():
+        told = np.isnan(updates.before).all() or np.isfinite(updates.before).mean() >= MOST
+        if not told or np.isfinite(updates.norm).mean() < MOST or not updates.norm.any():
             continue
         chosen = np.flatnonzero(suspicious(updates))
         these = {(int(updates.position[at]), updates.ids[at]) for at in chosen}

@@ -36,7 +36,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             prescription=None if nothing else varying(data),
             severity=Severity.error if nothing else Severity.note,
         )
-    ids = evidence.setup.clients.ids[dead]
+    clients = evidence.setup.clients
+    ids = clients.ids[dead]
     return Suspicion(
         why=f"at {len(ids)} clients, such as {ids[0].item()!r}, nearly all input features have the "
         "same value in all examples, while they vary at the others",
@@ -44,7 +45,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         evidence={"clients": ids[:10].tolist(), "count": len(ids)},
         prescription=data_edits.examples(
             "clients left out whose inputs do not vary",
-            lambda data: ~np.isin(data.owner, dead),
+            data_edits.only(clients, ~np.isin(clients.owner, dead)),
             code=f"clients = clients.select(~np.isin(clients.ids, {ids[:10].tolist()}))",
             of=("clients",),
         ),

@@ -21,7 +21,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         evidence={"copies": count, "share": share},
         prescription=data_edits.examples(
             "every example at one client only",
-            lambda data: ~copies.elsewhere,
+            data_edits.only(evidence.setup.clients, ~copies.elsewhere),
             code="clients = clients.filter(first)  # True where no earlier client has the example",
             of=("clients",),
         ),

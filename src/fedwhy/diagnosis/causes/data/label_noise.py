@@ -100,10 +100,12 @@ def without_contradictions(evidence: Evidence, positions: np.ndarray) -> Edit:
     """The examples of these clients left out whose label the classifier contradicts."""
     clients = evidence.setup.clients
     rows = np.flatnonzero(np.isin(clients.owner, positions))
+    labels = clients.y[rows].reshape(len(rows), -1)
 
     def agrees(data: FederatedDataset) -> np.ndarray:
         kept = np.ones(len(data), bool)
-        given = clients.y[rows].argmax(-1) if clients.y.ndim > 1 else clients.y[rows]
+        data_edits.same_rows(data, clients)
+        given = labels.argmax(-1) if labels.shape[1] > 1 else labels[:, 0]
         kept[rows] = evidence.data.read_labels(rows) == given
         return kept
 

@@ -30,7 +30,7 @@ def without_test(evidence: Evidence) -> Edit | None:
         return None
     return data_edits.examples(
         "clients without the test set's examples",
-        lambda data: ~copies.in_test,
+        data_edits.only(evidence.setup.clients, ~copies.in_test),
         code="clients = clients.filter(unseen)  # True where the test set has not the example",
         of=("clients",),
     )

@@ -42,13 +42,14 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     good, bad = (value(model.metrics[name], o, trial.y) for o in (trial.right, trial.wrong))
     if good > 1 - WRONG and bad < WRONG:
         return None
-    continuous = data.labels.form == NUMBERS
+    continuous, taken = data.labels.form == NUMBERS, evidence.model.taken
+    threshold = 0.5 if taken is not None and taken.scale == "probabilities" else 0.0
     return Suspicion(
         why=f"the metric {name} gives {good:.2f} for outputs that are right, and {bad:.2f} for "
         "outputs that are all wrong" + (": targets are no classes" if continuous else ""),
         confidence=0.9,
         evidence={"metric": name, "of_right_outputs": good, "of_wrong_outputs": bad},
-        prescription=no_accuracy(name) if continuous else class_accuracy(name),
+        prescription=no_accuracy(name) if continuous else class_accuracy(name, threshold),
         severity=Severity.warning,
     )
 
@@ -92,14 +93,14 @@ def value(metric: Metric, output: Any, y: Any) -> float:
     return float(metric.finalize(total, jnp.float32(len(y))))
 
 
-def class_accuracy(name: str) -> Edit:
-    """The share of examples whose class has the highest output."""
+def class_accuracy(name: str, threshold: float) -> Edit:
+    """The share of examples whose class has the highest output, of a single one by `threshold`."""
 
     def hit(output: Any, y: Any) -> jax.Array:
         wide = y.ndim > 1 and y.shape[-1] > 1
         given = jnp.argmax(y, -1) if wide else jnp.reshape(y, (len(y),))
         if output.shape[-1] == 1:
-            return (output[:, 0] > 0) == (given > 0)
+            return (output[:, 0] > threshold) == (given > 0)
         return (jnp.argmax(output, -1) == given).astype(jnp.float32)
 
     return with_metrics(

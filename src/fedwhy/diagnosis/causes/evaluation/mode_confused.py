@@ -29,7 +29,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if outputs is None:
         return None
     random, batch = outputs
-    if max(random, batch) < EXACT:
+    if not max(random, batch) >= EXACT:  # Nor where outputs are no numbers.
         return None
     if random >= EXACT:
         what = f"outputs for one and the same example differ by {random:.0%} in evaluation"

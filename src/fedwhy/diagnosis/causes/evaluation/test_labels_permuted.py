@@ -56,12 +56,17 @@ def permuted(names: np.ndarray, before: float, after: float, train: float) -> Su
         evidence={"agreement": before, "renamed": after, "clients": train, "classes": table},
         prescription=data_edits.labels(
             "the classes of the test set called as the clients call them",
-            lambda y: names[y].astype(y.dtype) if y.ndim == 1 else y[..., np.argsort(names)],
+            lambda y: y[..., np.argsort(names)] if wide(y) else names[y].astype(y.dtype),
             code=f"y_test = np.array({names.tolist()})[y_test]",
             of=data_edits.TESTS,
         ),
         severity=Severity.error,
     )
+
+
+def wide(y: np.ndarray) -> bool:
+    """Whether labels are one-hot."""
+    return y.ndim > 1 and y.shape[-1] > 1
 
 
 CAUSE = Cause("FW503", "The test set's labels are permuted", suspect)

@@ -1,5 +1,6 @@
 """FW206: batch statistics of clients differ, and their average is that of nobody."""
 
+from fedwhy.algorithms import LocalSGD
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.edits.model import by_the_batch, edited
 from fedwhy.diagnosis.edits.own_code import advice
@@ -13,7 +14,9 @@ from fedwhy.models import Model
 def suspect(evidence: Evidence) -> Suspicion | None:
     """Statistics of clients' batches that differ more than those of mixed batches do."""
     statistics, local = evidence.model.statistics, evidence.setup.local
-    if statistics is None or not statistics.kept or (local and local.state != "average"):
+    if statistics is None or not statistics.kept:
+        return None
+    if isinstance(local, LocalSGD) and local.state != "average":
         return None
     ratio = statistics.between / max(statistics.within, 1e-12)
     if ratio < 1.5:

@@ -2,8 +2,7 @@
 
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.model.judging import explodes, silent, symmetric
-from fedwhy.diagnosis.edits.model import edited, redrawn
-from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.model import weights_anew
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
 
@@ -28,14 +27,11 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             "dead": {k.path: k.dead for k in hidden if k.dead >= MANY},
             "gradient": facts.gradient,
         },
-        prescription=edited(
+        prescription=weights_anew(
+            evidence.setup,
             "initial weights drawn anew, with biases of zero",
-            redrawn,
-            advice(
-                evidence.setup,
-                r"initializer|init\w*=|bias",
-                'Draw initial weights by "he_normal" and begin biases at zero.',
-            ),
+            'Draw initial weights by "he_normal" and begin biases at zero.',
+            r"initializer|init\w*=|bias",
         ),
     )
 

@@ -11,8 +11,7 @@ from fedwhy.diagnosis.causes.model.judging import (
     mismatched,
     weight_norm,
 )
-from fedwhy.diagnosis.edits.model import edited, redrawn
-from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.model import weights_anew
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.model import ModelFacts
 from fedwhy.diagnosis.finding import Edit, Suspicion
@@ -44,14 +43,10 @@ def cure(setup: Setup, facts: ModelFacts) -> Edit:
     """Initial weights of another scale where these tame the gradient, else clipping."""
     anew = math.sqrt(sum(tensor.redrawn**2 for tensor in facts.tensors))
     if anew < facts.gradient / 10 or not explosion(facts) < math.inf:
-        return edited(
+        return weights_anew(
+            setup,
             "initial weights of the scale that keeps signals (Glorot)",
-            redrawn,
-            advice(
-                setup,
-                r"initializer|init\w*=|normal\(|uniform\(",
-                'Draw initial weights by "glorot_uniform", or "he_normal" before ReLUs.',
-            ),
+            'Draw initial weights by "glorot_uniform", or "he_normal" before ReLUs.',
         )
     return edits.local("each step's gradient clipped to norm 1", clip_norm=1.0)
 

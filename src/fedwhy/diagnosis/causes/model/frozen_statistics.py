@@ -1,5 +1,6 @@
 """FW205: evaluation normalises by moving statistics that training does not move."""
 
+from fedwhy.algorithms import LocalSGD
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.edits.model import by_the_batch, edited, quicker
@@ -20,7 +21,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         return None
     numbers = {"gap": statistics.gap, "momentum": statistics.momentum}
     shift = f"(its outputs differ by {statistics.gap:.0%} from those in training)"
-    if statistics.kept and setup.local is not None and setup.local.state == "frozen":
+    if statistics.kept and isinstance(setup.local, LocalSGD) and setup.local.state == "frozen":
         return Suspicion(
             "the model normalises by its batch, and the moving statistics that it is evaluated "
             f'with stay as they began, for clients train with state="frozen" {shift}',
@@ -66,11 +67,14 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 def remaining(evidence: Evidence) -> float | None:
     """The share of the initial statistics after the run's steps, or None if that is not known."""
     setup, statistics = evidence.setup, evidence.model.statistics
-    if setup.local is None or statistics is None or statistics.momentum is None:
+    if statistics is None or statistics.momentum is None:
+        return None
+    if (
+        not isinstance(setup.local, LocalSGD)
+        or cohort_size(setup.cohort, setup.clients.clients) < 1
+    ):
         return None
     steps = setup.local.batching.steps_for(setup.clients.sizes)
-    if cohort_size(setup.cohort, setup.clients.clients) < 1:
-        return None
     return float((statistics.momentum**steps).mean() ** setup.rounds)
 
 

@@ -2,8 +2,7 @@
 
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.model.judging import explodes, mismatched, symmetric
-from fedwhy.diagnosis.edits.model import edited, redrawn
-from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.model import weights_anew
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
 
@@ -21,14 +20,10 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         "model is sure of what it cannot know, and first has to unlearn it",
         confidence=0.6 if facts.loss > 3 * chance else 0.4,
         evidence={"loss": facts.loss, "chance": chance, "drawn_anew": facts.redrawn_loss},
-        prescription=edited(
+        prescription=weights_anew(
+            evidence.setup,
             "initial weights drawn anew (Glorot)",
-            redrawn,
-            advice(
-                evidence.setup,
-                r"initializer|init\w*=|normal\(|uniform\(",
-                'Draw initial weights by "glorot_uniform", those of the last layer above all.',
-            ),
+            'Draw initial weights by "glorot_uniform", those of the last layer above all.',
         ),
     )
 

@@ -42,8 +42,12 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 
 def narrowest(facts: ModelFacts) -> int | None:
-    """Units of the narrowest layer but the last; None for a model of one layer."""
-    widths = [k.shape[-1] for k in facts.kernels if not (len(k.shape) == 4 and k.shape[-1] == 1)]
+    """Units of the narrowest dense layer but the last; None where there is no other.
+
+    What a convolution or an embedding makes it makes at many places.
+    """
+    dense = [k for k in facts.kernels if len(k.shape) == 2 and "embed" not in k.path.lower()]
+    widths = [kernel.shape[-1] for kernel in dense]
     outputs = facts.outputs.count if facts.outputs else 0
     if outputs in widths:
         widths.remove(outputs)

@@ -5,8 +5,9 @@ import optax
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.model.judging import symmetric
-from fedwhy.diagnosis.edits.model import edited, redrawn
+from fedwhy.diagnosis.edits.model import edited, weights_anew
 from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.rebuilding import rectified
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.model import ModelFacts
 from fedwhy.diagnosis.finding import Edit, Suspicion
@@ -39,6 +40,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         evidence={"gradients": {k.path: k.gradient for k in facts.kernels}},
         prescription=cure(evidence.setup, facts),
         standing=min(most, ratio) < SMALL / 10,
+        others=(with_relus(evidence.setup),),
     )
 
 
@@ -46,26 +48,24 @@ def cure(setup: Setup, facts: ModelFacts) -> Edit:
     """Initial weights of another scale if these bring gradients back, else steps without scale."""
     anew = [k.redrawn for k in facts.kernels if k.redrawn > 0]
     if anew and max(anew) >= SMALL * facts.inputs and min(anew) / max(anew) >= SMALL:
-        return edited(
+        return weights_anew(
+            setup,
             "initial weights of the scale that keeps signals (Glorot)",
-            redrawn,
-            advice(
-                setup,
-                r"initializer|init\w*=|normal\(|uniform\(",
-                'Draw initial weights by "glorot_uniform", or "he_normal" before ReLUs.',
-            ),
+            'Draw initial weights by "glorot_uniform", or "he_normal" before ReLUs.',
         )
     return edits.optimizer(
         "Adam at the clients, whose steps have the same length in all layers",
         optax.adam(ADAM),
         optimizer="adam",
         learning_rate=ADAM,
-    )._replace(
-        code=advice(
-            setup,
-            r"sigmoid|tanh",
-            "Use ReLUs, normalisation between layers, or fewer layers; or train with optax.adam.",
-        )
+    )
+
+
+def with_relus(setup: Setup) -> Edit:
+    """Activations whose slope does not vanish."""
+    told = "Use ReLUs, normalisation between layers, or fewer layers."
+    return edited(
+        "ReLUs in place of sigmoids", rectified, advice(setup, r"sigmoid|tanh|softsign", told)
     )
 
 

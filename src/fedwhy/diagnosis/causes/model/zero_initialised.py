@@ -2,8 +2,7 @@
 
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.model.judging import symmetric
-from fedwhy.diagnosis.edits.model import edited, redrawn
-from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.model import weights_anew
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
 
@@ -24,14 +23,11 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             "tensors": [kernel.path for kernel in alike],
             "gradient": max(kernel.gradient for kernel in alike),
         },
-        prescription=edited(
+        prescription=weights_anew(
+            evidence.setup,
             "initial weights drawn at random (Glorot)",
-            redrawn,
-            advice(
-                evidence.setup,
-                r"[Zz]eros|[Oo]nes|[Cc]onstant|full\(|initializer",
-                'Draw initial weights at random, such as by "glorot_uniform".',
-            ),
+            'Draw initial weights at random, such as by "glorot_uniform".',
+            r"[Zz]eros|[Oo]nes|[Cc]onstant|full\(|initializer",
         ),
     )
 

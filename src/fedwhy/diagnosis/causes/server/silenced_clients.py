@@ -31,7 +31,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         0.5 if count < FEW else 0.35,
         {"effective_clients": count * len(shares), "smaller_half": smaller, "silent": silent},
         at_most(2 * float(np.median(setup.clients.sizes))),
-        edits.argument("every client counting alike", weighting="uniform"),
+        edits.weighted("every client counting alike", "uniform"),
         severity=Severity.warning if count < FEW else Severity.note,
     )
 

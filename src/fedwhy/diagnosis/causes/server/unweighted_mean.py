@@ -30,7 +30,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         f"them holds {small.sum() / sizes.sum():.0%} of the examples and has half of the say",
         0.5 if moved > MUCH else 0.35,
         {"moved": moved, "smallest": int(sizes.min()), "largest": int(sizes.max())},
-        edits.argument("clients weighted by their examples", weighting="examples"),
+        edits.weighted("clients weighted by their examples", "examples"),
         severity=Severity.note,
     )
 

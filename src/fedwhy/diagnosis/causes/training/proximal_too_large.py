@@ -23,6 +23,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if local is None or not mu:
         return None
     steps, pull = local.typical_steps, mu * local.rate * max(local.momentum, 1.0)
+    if local.known and not pull > 0:
+        return None  # Such as a rate that begins at 0.
     if local.known and pull >= 2:
         return Suspicion(
             f"learning rate x mu is {pull:.3g}: above 2 every step overshoots the global model "
