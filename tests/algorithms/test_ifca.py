@@ -25,6 +25,7 @@ from problem import (
 )
 
 import fedwhy as fw
+from fedwhy.aggregators import chain, clip, mean, median
 from fedwhy.algorithms import Batch, Broadcast, Client
 from fedwhy.algorithms.clusters import Keeps
 from fedwhy.algorithms.training import Kept
@@ -116,6 +117,21 @@ def test_client_receives_every_model_and_sends_one():
     run = train(fw.ifca(model, LOCAL, clusters=3), rounds=1, size=1)
     assert run.history[1]["bytes_down"] == 3 * 12
     assert run.history[1]["bytes_up"] == 12 + 4 + 4  # The update, its weight and its cluster.
+
+
+def test_a_cluster_takes_the_mean_of_clipped_updates():
+    clipped = chain(clip(1e9), mean())
+    plain = fw.ifca(model, LOCAL, clusters=3)
+    runs = [train(each, rounds=3, size=4) for each in (plain, plain.with_aggregator(clipped))]
+    ours, theirs = (run.server.memory.weights.params["w"] for run in runs)
+    np.testing.assert_allclose(theirs, ours, rtol=1e-5)
+    # What the link reports: the norm, whether it was clipped, and one.
+    assert runs[1].history[1]["bytes_up"] == runs[0].history[1]["bytes_up"] + 4 * 12
+
+
+def test_a_rule_that_compares_updates_of_different_models_is_refused():
+    with pytest.raises(fw.FedwhyError, match="median would compare updates of different models"):
+        fw.ifca(model, LOCAL).with_aggregator(median())
 
 
 def test_planted_clusters_are_found_where_fedavg_cannot():

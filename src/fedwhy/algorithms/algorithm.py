@@ -137,7 +137,7 @@ class Algorithm(NamedTuple):
     - `evaluated(server_state) -> Weights`, the weights that a run is judged by
     - `received(broadcast)`: the part of a broadcast that one client needs, which is what counts
       as bytes; all of it, if None
-    - `sent(encoded)`: the part of an encoded message that one client sends, likewise
+    - `sent(update)`: the part of a message's update that one client sends, likewise
     - `adapt(model) -> ClientWork`: what a client does with its training examples before its own
       model is evaluated; what its `finish` keeps is what `own` is given then, and is forgotten
       afterwards; None where `own` needs no such pass
@@ -195,7 +195,8 @@ class Algorithm(NamedTuple):
 
         That takes the place of the algorithm's mean, its weighting included. Raises
         `ParameterError` for an algorithm whose server needs more than one mean of the messages,
-        and where a guarantee of privacy would not hold.
+        where the updates of several models would be compared with each other, and where a guarantee
+        of privacy would not hold.
         """
         if self.aggregator.name != "mean":
             raise ParameterError(
@@ -208,6 +209,12 @@ class Algorithm(NamedTuple):
                 "aggregator",
                 f"clients of {self.name} send something before they train ({self.first.name}), "
                 f"which {aggregator.name} would not hide; take another algorithm",
+            )
+        if aggregator.stacks and self.clustered:
+            raise ParameterError(
+                "aggregator",
+                f"{self.name} has a model for each cluster of clients, and {aggregator.name} would "
+                "compare updates of different models; take a mean",
             )
         again = Recipe(aggregating, {"algorithm": self, "aggregator": aggregator})
         return self._replace(aggregator=aggregator, recipe=self.recipe and again)

@@ -122,6 +122,6 @@ def first_pass(main: Algorithm, client: Callable[[Model], ClientWork]) -> Algori
         client=client,
         aggregator=mean(),
         server=lambda state, aggregate, round: state,
-        sent=lambda encoded: (),
+        sent=None,
     )
     return main._replace(first=first, received=lambda broadcast: (), adapt=client)

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from fedwhy.aggregators import Message, Weighted, Weighting
+from fedwhy.aggregators import Message, Weighting
 from fedwhy.algorithms.algorithm import (
     Algorithm,
     Batch,
@@ -105,9 +105,8 @@ def ifca(
 
         return chosen._replace(finish=finish)
 
-    def sent(encoded: Weighted) -> PyTree:
-        weights, cluster = encoded.update
-        return trees.row(weights, 0), cluster[0], encoded.weight
+    def sent(update: Update) -> PyTree:
+        return trees.row(update.weights, 0), update.extra[0]
 
     main = base._replace(name="ifca", client=work, sent=sent, models=clusters)
     return first_pass(main, choose)

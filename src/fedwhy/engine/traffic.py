@@ -32,14 +32,18 @@ def traffic(algorithm: Algorithm, server: ServerState) -> Traffic:
         work, packed = algorithm.client(algorithm.model), algorithm.aggregator.packed
         lanes = Lanes(algorithm, work, server, (), Keys(key, key), 1)
         _, encoded, _ = lanes.one_client(enrol(algorithm, server))
-        received, sent = algorithm.received or whole, algorithm.sent or whole
+        received = algorithm.received or whole
         if packed:  # What the rule encodes is made at the server, of what was packed.
-            update = trees.zeros(algorithm.message(server).update)
-            return received(lanes.broadcast), (packed(update), jnp.float32(0))
-        return received(lanes.broadcast), sent(encoded)
+            return received(lanes.broadcast), (packed(trees.zeros(update)), jnp.float32(0))
+        return received(lanes.broadcast), encoded
 
+    update = algorithm.message(server).update
     down, up = jax.eval_shape(exchange, server, jax.random.key(0))
-    return Traffic(before.down + size(down), before.up + size(up), before.up)
+    # Where only the sum is seen, nobody may see which part of it a client adds to.
+    sent = whole if algorithm.aggregator.traits.hides else algorithm.sent or whole
+    stays = size(update) - size(jax.eval_shape(sent, update))
+    up = size(up) - stays if jax.tree.leaves(update) else 0
+    return Traffic(before.down + size(down), before.up + up, before.up)
 
 
 def whole(tree: PyTree) -> PyTree:
