@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fault_zoo.plan import Instance, in_turn, pairs, single
-from fedwhy.diagnosis.search.runs import outcome
+from fedwhy.diagnosis import Setup
+from fedwhy.diagnosis.search.runs import Outcome, outcome
 from fedwhy.errors import FedwhyError
 
 EFFECTS = Path(__file__).parent / "effects.json"
@@ -55,13 +56,30 @@ def counts(instance: Instance, effects: Effects) -> bool:
     return all(lost is None or lost >= LEAST or not shows for lost, shows in losses)
 
 
+def recovered(again: float, instance: Instance, effects: Effects) -> float | None:
+    """The share of what the faults cost that a run of the score `again` has back."""
+    lost = loss(instance, effects)
+    if lost is None or lost <= 0:
+        return None
+    return 1 - (effects[baseline(instance).id] - again) / lost
+
+
+def needed(instance: Instance) -> dict[str, Instance]:
+    """The runs whose scores say what its faults cost, by id."""
+    return {each.id: each for each in (baseline(instance), *alone(instance), instance)}
+
+
 def scored(instance: Instance) -> float:
     """The score of its run; 0 where it is refused."""
     try:
-        setup = instance.setup
-        return outcome(setup, min(ROUNDS, setup.rounds), setup.seed).score
+        return trained(instance.setup).score
     except FedwhyError:
         return 0.0
+
+
+def trained(setup: Setup) -> Outcome:
+    """Its run, as long as all those are that are compared here."""
+    return outcome(setup, min(ROUNDS, setup.rounds), setup.seed)
 
 
 def write(effects: Effects) -> None:
@@ -82,14 +100,14 @@ def main() -> None:
     for instance in in_turn((*single(), *pairs())):
         if wanted and not wanted & {name for name, _ in instance.faults}:
             continue
-        for each in (baseline(instance), *alone(instance), instance):
+        for id, each in needed(instance).items():
             if time.monotonic() > ends:
                 return
-            if each.id not in effects:
+            if id not in effects:
                 started = time.monotonic()
-                effects[each.id] = round(scored(each), 4)
+                effects[id] = round(scored(each), 4)
                 seconds = time.monotonic() - started
-                print(f"{effects[each.id]:.3f} {seconds:5.1f}s {each.id}", flush=True)
+                print(f"{effects[id]:.3f} {seconds:5.1f}s {id}", flush=True)
                 write(effects)
 
 

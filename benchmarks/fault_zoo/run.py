@@ -18,36 +18,60 @@ import time
 import traceback
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from fault_zoo import check
 from fault_zoo.plan import HALVES, Instance, in_turn, plan, quick
-from fedwhy.diagnosis.search.runs import outcome
+from fedwhy.diagnosis import Setup, diagnose_setup
+from fedwhy.diagnosis.search.runs import at_last, comparable
 from fedwhy.errors import FedwhyError
 
 RESULTS = Path(__file__).parent / "results.jsonl"
 # The worst case of some 60 instances is what a process is trusted with: its programs add up.
 AT_MOST = 60
-ONE_THREAD = {
-    "XLA_FLAGS": "--xla_force_host_platform_device_count=1 --xla_cpu_multi_thread_eigen=false",
+# Most of the time goes into compiling what runs for a second: XLA shall do little about it.
+QUICKLY = {
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=1 --xla_cpu_multi_thread_eigen=false "
+    "--xla_cpu_use_fusion_emitters=false",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",
     "OMP_NUM_THREADS": "1",
 }
 
 
-def diagnosed(instance: Instance, budget: float) -> dict[str, Any]:
-    """What the diagnosis says of an instance, or how it failed, ready for JSON."""
-    from fedwhy.diagnosis import diagnose_setup
+def judged(instance: Instance, effects: check.Effects, budget: float) -> dict[str, Any]:
+    """What its faults cost, where nobody knew it, and what the diagnosis says of it, if it counts.
 
+    Ready for JSON; a diagnosis that breaks is a result, and the worst.
+    """
     row = {"id": instance.id, "half": instance.half, "codes": instance.codes}
     began = time.monotonic()
     try:
-        setup = instance.setup
-        found = diagnose_setup(setup, budget=budget)
-    except Exception:  # A diagnosis that breaks is a result, and the worst.
-        return {**row, "failed": traceback.format_exc(), "seconds": time.monotonic() - began}
+        cost = {
+            id: round(score_of(each), 4)
+            for id, each in check.needed(instance).items()
+            if id not in effects
+        }
+        row["effects"] = cost
+        if check.counts(instance, effects | cost):
+            row |= diagnosed(instance, budget)
+    except Exception:
+        row["failed"] = traceback.format_exc()
+    return {"seconds": time.monotonic() - began, **row}
+
+
+@lru_cache(maxsize=512)
+def score_of(instance: Instance) -> float:
+    """The score of a run, which is healthy for many instances."""
+    return check.scored(instance)
+
+
+def diagnosed(instance: Instance, budget: float) -> dict[str, Any]:
+    """What the diagnosis says of an instance."""
+    setup = instance.setup
+    found = diagnose_setup(setup, budget=budget)
     return {
-        **row,
         "findings": [
             {
                 "code": finding.code,
@@ -61,21 +85,23 @@ def diagnosed(instance: Instance, budget: float) -> dict[str, Any]:
         "repaired": found.repaired_accuracy,
         "centralised": found.centralised_accuracy,
         "seconds": found.seconds,
-        "trained_again": None if found.repaired is None else trained(found.repaired),
+        "trained_again": None if found.repaired is None else trained_again(found.repaired, setup),
     }
 
 
-def trained(setup: Any) -> float:
+def trained_again(repaired: Setup, faulty: Setup) -> float:
     """The score of the repaired run, trained here as the healthy and the faulty one were."""
     try:
-        return outcome(setup, min(check.ROUNDS, setup.rounds), setup.seed).score
+        run = check.trained(repaired)
     except FedwhyError:
         return 0.0
+    if at_last(run.history, "personal_accuracy") is None:
+        return run.score
+    return comparable(run, check.trained(faulty))
 
 
-def chosen(options: argparse.Namespace) -> list[Instance]:
+def chosen(options: argparse.Namespace, effects: check.Effects) -> list[Instance]:
     """The instances that the options ask for, without faults that are known to cost nothing."""
-    effects = check.known()
     instances: Iterable[Instance] = quick() if options.quick else plan()
     if options.half:
         instances = (i for i in instances if i.half == options.half)
@@ -104,22 +130,31 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=60.0, help="seconds for each")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    os.environ.update(ONE_THREAD)
+    os.environ.update(QUICKLY)
     there = done(options.out)
-    left = [instance for instance in chosen(options) if instance.id not in there]
+    effects = check.known()
+    left = [each for each in chosen(options, effects) if each.id not in there]
     print(f"{len(left)} to do, {len(there)} are there", flush=True)
     context = multiprocessing.get_context("spawn")
     with (
         ProcessPoolExecutor(options.processes, context, max_tasks_per_child=AT_MOST) as pool,
         options.out.open("a") as lines,
     ):
-        futures = [pool.submit(diagnosed, instance, options.budget) for instance in left]
+        futures = [pool.submit(judged, instance, effects, options.budget) for instance in left]
         for future in as_completed(futures):
             row = future.result()
+            effects |= row.get("effects", {})
+            check.write(effects)
             lines.write(json.dumps(row, default=float) + "\n")
             lines.flush()
-            said = [finding["code"] for finding in row.get("findings", [])[:3]]
-            print(f"{row['seconds']:5.1f}s {row['id']}: {said or row.get('failed')}", flush=True)
+            print(f"{row['seconds']:5.1f}s {row['id']}: {said(row)}", flush=True)
+
+
+def said(row: dict[str, Any]) -> object:
+    """A row in short."""
+    if "findings" in row:
+        return [finding["code"] for finding in row["findings"][:3]]
+    return row.get("failed", "costs too little to count")
 
 
 if __name__ == "__main__":
