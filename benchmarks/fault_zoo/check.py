@@ -22,7 +22,7 @@ from fedwhy.diagnosis.search.runs import Outcome, outcome
 from fedwhy.errors import FedwhyError
 
 EFFECTS = Path(__file__).parent / "effects.json"
-ROUNDS = 20
+ROUNDS = 30  # At most, as in a diagnosis.
 LEAST = 0.05
 
 Effects = dict[str, float]

@@ -23,6 +23,8 @@ class Fault(NamedTuple):
     - `seeds`: how many seeds each of them is planted with
     - `shows`: whether it must cost accuracy to count. Leaks, duplicates and faults of a metric harm
       in other ways
+    - `mendable`: whether a repair can bring back what it cost. Not where examples, classes or
+      features are gone from all clients
     """
 
     name: str
@@ -32,6 +34,7 @@ class Fault(NamedTuple):
     strengths: tuple[float, ...]
     seeds: int = 1
     shows: bool = True
+    mendable: bool = True
 
     @property
     def code(self) -> str:
@@ -45,11 +48,13 @@ def fault(
     strengths: Sequence[float] = (1.0,),
     seeds: int = 1,
     shows: bool = True,
+    mendable: bool = True,
 ) -> Callable[[Plant], Fault]:
     """Makes a `Fault` of the function that plants it, whose name it takes."""
 
     def of(plant: Plant) -> Fault:
         name = getattr(plant, "__name__", "")
-        return Fault(name, codes, plant, tuple(where), tuple(strengths), seeds, shows)
+        places = tuple(where), tuple(strengths)
+        return Fault(name, codes, plant, *places, seeds, shows, mendable)
 
     return of

@@ -11,7 +11,15 @@ from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.updates import Examination, Updates
 from fedwhy.diagnosis.finding import Edit, Finding, Severity, Suspicion
-from fedwhy.diagnosis.search.probing import CERTAIN, Probe, Proof, Search, central, find_causes
+from fedwhy.diagnosis.search.probing import (
+    CERTAIN,
+    TROUBLE,
+    Probe,
+    Proof,
+    Search,
+    central,
+    find_causes,
+)
 from fedwhy.diagnosis.search.runs import Outcome, Runs
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.diagnosis.verdict import Scores, verdict
@@ -32,7 +40,8 @@ class Diagnosis:
     """What is wrong with a run, how that is known, and the run without it.
 
     - `findings`: the confirmed ones first, in the order in which they were repaired, then the rest
-      by severity and confidence
+      by severity and confidence; but before a confirmed one that costs little come errors that are
+      certain without a proof
     - `probes`: every counterfactual run
     - `baseline_accuracy`, `centralised_accuracy`, `repaired_accuracy`: scores of the run as it is,
       of the same training with all examples at one place, and of the repaired run, from 0 to 1
@@ -129,7 +138,7 @@ def diagnose_setup(
     rest = unproved([pair for pair in suspected if pair[0].code not in proofs], found.probes)
     return Diagnosis(
         setup,
-        (*confirmed, *rest),
+        ordered(confirmed, rest),
         evidence,
         probes=tuple(found.probes),
         rounds=min(runs.rounds, setup.rounds),
@@ -187,11 +196,10 @@ def affordable(runs: Runs, baseline: Outcome, budget: float) -> Runs:
 
 def proved(proof: Proof) -> Finding:
     """The finding of a confirmed cause: as bad as what it costs."""
-    costly = max(proof.recovered, 0.0) >= COSTLY
     return Finding(
         proof.cause.code,
         proof.cause.title,
-        Severity.error if costly else Severity.warning,
+        proved_severity(proof),
         max(0.9, proof.suspicion.confidence),
         confirmed=True,
         why=proof.suspicion.why,
@@ -199,6 +207,25 @@ def proved(proof: Proof) -> Finding:
         prescription=proof.repair,
         recovered=proof.recovered,
     )
+
+
+def proved_severity(proof: Proof) -> Severity:
+    """How bad a confirmed cause is: an error where it costs much, and a note where it costs little.
+
+    What is there for certain, or costs something in between, is as bad as the cause says.
+    """
+    if proof.recovered >= COSTLY:
+        return Severity.error
+    little = proof.recovered < TROUBLE and proof.suspicion.confidence < CERTAIN
+    return Severity.note if little else proof.suspicion.severity
+
+
+def ordered(confirmed: Sequence[Finding], rest: Sequence[Finding]) -> tuple[Finding, ...]:
+    """All findings: those that nothing else can make up for come before what costs less."""
+    fatal = [f for f in rest if f.severity is Severity.error and f.confidence >= CERTAIN]
+    costly = [f for f in confirmed if f.severity is Severity.error]
+    first = (*costly, *fatal)
+    return (*first, *(f for f in (*confirmed, *rest) if f not in first))
 
 
 def unproved(

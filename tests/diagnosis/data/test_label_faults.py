@@ -84,6 +84,17 @@ def test_noisy_clients_are_named(name, rate):
     assert wrong.mean() < 0.1 * (clean.y != noisy.y).mean()
 
 
+def test_noise_at_most_clients_is_told_from_a_flip_and_its_labels_are_corrected():
+    clean = clients_of("iid")
+    noisy = fw.shift(clean, fw.shifts.LabelNoise(0.7, 0.75), seed=0)
+    changed = np.unique(clean.owner[clean.y != noisy.y])
+    found = suspicion("FW112", setup(noisy))
+    assert found.evidence["clients"] == clean.ids[changed].tolist()
+    assert found.confidence > 0.8
+    corrected = found.prescriptions[1].apply(setup(noisy)).clients
+    assert (corrected.y == clean.y).mean() > 0.85 > (noisy.y == clean.y).mean() + 0.3
+
+
 def test_noise_at_all_clients_shows_against_the_test_set():
     noisy = fw.shift(clients_of("iid"), fw.shifts.LabelNoise(0.5, 1.0), seed=0)
     found = suspicion("FW112", setup(noisy))

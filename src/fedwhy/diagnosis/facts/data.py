@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from fedwhy.data.arrays import leaves_of, row_blocks, take
 from fedwhy.data.client_statistics import COLUMNS
 from fedwhy.diagnosis.facts.example_facts import ExampleFacts
 from fedwhy.diagnosis.facts.labels import CLASS_NUMBERS, ONE_HOT
-from fedwhy.diagnosis.facts.reading import Reading, agreement, read
+from fedwhy.diagnosis.facts.reading import Reading, agreement, classifier_of, read
 from fedwhy.diagnosis.facts.shift import Likeness, Shift, likeness, shift_of
 from fedwhy.diagnosis.facts.table import Scale, Table, flat, scale_of, table_of
 from fedwhy.diagnosis.setup import Setup
@@ -20,6 +21,7 @@ from fedwhy.diagnosis.setup import Setup
 READ_CLASSES = 200  # A classifier is tried on no more.
 LEAST_READ = 100  # Nor on fewer examples.
 BLOCK = 4096  # Examples read at a time.
+PASSES = 3  # Of a classifier over labels that it may contradict.
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,15 +138,31 @@ class DataFacts(ExampleFacts):
         whole = self.reading.test if self.reading.test.any() else self.reading.confusion.sum(axis=0)
         return float(agreement(whole))
 
-    def read_labels(self, rows: np.ndarray) -> np.ndarray:
-        """The labels that the classifier of `reading` gives to the clients' examples `rows`."""
-        if self.reading is None or self.scale is None:
+    def read_labels(self, rows: np.ndarray, doubted: Sequence[int]) -> np.ndarray:
+        """The labels of the clients' examples `rows` by a classifier that trusts few of them.
+
+        It is that of `reading`, fitted anew `PASSES` times: to all labels of clients in `table`
+        but those at the places `doubted`, and to those of theirs that it reads as they are given
+        (Shen and Sanghavi 2019, "Learning with bad training data via iterative trimmed loss
+        minimization"). Class numbers, int64 `[len(rows)]`; `[0]` where `reading` is None.
+        """
+        table, x, reading = self.table, self.standard, self.reading
+        if reading is None or self.scale is None or table is None or x is None:
             return np.zeros(0, np.int64)
+        given = labels_at(self.setup.clients.y, table.rows, self.labels.classes)
+        trusted = ~np.isin(np.repeat(np.arange(len(table.sizes)), table.sizes), doubted)
+        classifier = reading.classifier
+        for _ in range(PASSES):
+            if given is None:
+                break
+            kept = trusted | (classifier(x) == given)
+            if kept.sum() < LEAST_READ or len(np.unique(given[kept])) < len(np.unique(given)):
+                break
+            classifier = classifier_of(x[kept], given[kept], self.labels.classes)
         clients, preparation = self.setup.clients, self.setup.model.preparation
         found = np.empty(len(rows), np.int64)
         for part in row_blocks(np.empty((len(rows), 1)), values=BLOCK):
-            x = flat(take(clients.x, rows[part]), preparation)
-            found[part] = self.reading.classifier(self.scale.of(x))
+            found[part] = classifier(self.scale.of(flat(take(clients.x, rows[part]), preparation)))
         return found
 
 

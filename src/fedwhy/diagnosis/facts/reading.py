@@ -54,15 +54,20 @@ def read(
     Elements of Statistical Learning, section 4.2): it needs the sums `x^T x` and `x^T y` of the
     clients alone. It has too few features to learn single labels by heart.
     """
-    project = projection(x.shape[1], min(FEATURES, max(8, len(x) // EXAMPLES_EACH)))
-    onehot = np.eye(classes, dtype=np.float32)[labels]
-    classifier = Classifier(project, fitted(features(x, project), onehot))
+    classifier = classifier_of(x, labels, classes)
     owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     confusion = np.zeros((len(offsets) - 1, classes, classes), np.int64)
     np.add.at(confusion, (owner, labels, classifier(x)), 1)
     of_test = np.zeros((classes, classes), np.int64)
     np.add.at(of_test, (test[1], classifier(test[0])), 1)
     return Reading(confusion, of_test, classifier)
+
+
+def classifier_of(x: np.ndarray, labels: np.ndarray, classes: int) -> Classifier:
+    """The linear classifier of these standardised inputs; see `read`."""
+    project = projection(x.shape[1], min(FEATURES, max(8, len(x) // EXAMPLES_EACH)))
+    onehot = np.eye(classes, dtype=np.float32)[labels]
+    return Classifier(project, fitted(features(x, project), onehot))
 
 
 def projection(features: int, most: int) -> np.ndarray:

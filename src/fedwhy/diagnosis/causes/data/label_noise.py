@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 
 from fedwhy.data import FederatedDataset
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.edits import data as data_edits
+from fedwhy.diagnosis.edits.clients import without_clients
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.reading import Reading, agreement
 from fedwhy.diagnosis.finding import Edit, Suspicion
+from fedwhy.diagnosis.setup import Setup
 
 GAP = 0.2  # In the share of labels that a classifier reads as they are given.
 SIGMAS = 4.0
@@ -25,15 +30,16 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     reading = evidence.data.reading
     if reading is None or evidence.data.table is None:
         return None
-    noisy = noisy_clients(reading)
     everywhere = gap_to_test(reading)
+    noisy = noisy_clients(reading, reading.test if everywhere >= GAP else None)
+    if len(noisy) == len(reading.confusion):
+        noisy = noisy[:0]  # Of whom nobody stands out.
     if not noisy.size and everywhere < GAP:
         return None
     own = agreement(reading.confusion)
-    all_agree = float(agreement(reading.confusion.sum(axis=0)))
-    positions = evidence.data.table.clients[noisy]
-    ids = evidence.setup.clients.ids[positions].tolist()
+    table_clients = evidence.data.table.clients
     if noisy.size:
+        ids = evidence.setup.clients.ids[table_clients[noisy]].tolist()
         others = np.delete(reading.confusion, noisy, axis=0).sum(axis=0)
         rest = float(agreement(others))
         named = ", ".join(map(repr, ids[:5])) + (", ..." if len(ids) > 5 else "")
@@ -41,34 +47,40 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             f"a linear classifier reads {own[noisy].mean():.0%} of the labels of client {named} as "
             f"they are given, and {rest:.0%} of the others'"
         )
+        found = contradictions(evidence, noisy)
+        left_out = (without_clients(table_clients[noisy].tolist(), evidence.setup),)
     else:
-        positions, rest = evidence.data.table.clients, float(agreement(reading.test))
+        ids, rest = [], float(agreement(reading.test))
+        all_agree = float(agreement(reading.confusion.sum(axis=0)))
         why = (
             f"a linear classifier reads {all_agree:.0%} of the clients' labels as they are given, "
             f"and {rest:.0%} of the test set's, which it was not fitted on"
         )
+        found, left_out = contradictions(evidence, np.arange(len(own))), ()
     return Suspicion(
         why=why,
         confidence=0.85 if not flipped(reading.confusion[noisy].sum(axis=0)) else 0.5,
         evidence={
             "clients": ids,
-            "agreement": own[noisy].tolist() if noisy.size else [all_agree],
+            "agreement": own[noisy].tolist() if ids else own.tolist(),
             "agreement_of_others": rest,
         },
-        prescription=without_contradictions(evidence, positions),
+        prescription=found.left_out(),
+        others=(found.corrected(), *left_out),
     )
 
 
-def noisy_clients(reading: Reading) -> np.ndarray:
+def noisy_clients(reading: Reading, test: np.ndarray | None) -> np.ndarray:
     """Places of clients whose labels are read as given far less often than those like them are.
 
-    What to expect are the recalls of the classes at the better half of the clients; a client must
-    fall short by `GAP`, and by `SIGMAS` standard errors.
+    What to expect are the recalls of the classes at the better half of the clients, or on the test
+    set, of counts `test` `[classes, classes]`, which holds where most clients' labels are wrong. A
+    client must fall short by `GAP`, and by `SIGMAS` standard errors.
     """
     confusion = reading.confusion
     sizes, own = confusion.sum(axis=(1, 2)), agreement(confusion)
     better = own >= np.median(own[sizes > 0])
-    good = confusion[better].sum(axis=0)
+    good = confusion[better].sum(axis=0) if test is None else test
     good = np.where(good.sum(axis=1, keepdims=True) >= ENOUGH, good, confusion.sum(axis=0))
     recall = np.diagonal(good) / np.maximum(good.sum(axis=1), 1)
     shares = confusion.sum(axis=2) / np.maximum(sizes, 1)[:, None]
@@ -91,30 +103,66 @@ def gap_to_test(reading: Reading) -> float:
 
 
 def flipped(confusion: np.ndarray) -> bool:
-    """Whether given labels `[classes, classes]` are rather another's than their own, each."""
+    """Whether given labels `[classes, classes]` are rather one other's than their own, each."""
     moved = confusion * (1 - np.eye(len(confusion), dtype=np.int64))
-    return bool(moved.max(axis=1).sum() > np.trace(confusion) and moved.sum() > 0)
+    one = moved.max(axis=1).sum()
+    return bool(one > np.trace(confusion) and one > moved.sum() / 2)
 
 
-def without_contradictions(evidence: Evidence, positions: np.ndarray) -> Edit:
-    """The examples of these clients left out whose label the classifier contradicts."""
+class Contradictions(NamedTuple):
+    """Labels that a classifier contradicts: of the examples `rows`, `given` ones and those `read`.
+
+    All int64 `[examples of the doubted clients]`.
+    """
+
+    clients: FederatedDataset
+    rows: np.ndarray
+    given: np.ndarray
+    read: np.ndarray
+
+    def left_out(self) -> Edit:
+        """Those examples left out."""
+
+        def agrees(data: FederatedDataset) -> np.ndarray:
+            data_edits.same_rows(data, self.clients)
+            kept = np.ones(len(data), bool)
+            kept[self.rows] = self.read == self.given
+            return kept
+
+        return data_edits.examples(
+            "examples left out whose label a classifier contradicts",
+            agrees,
+            code="clients = clients.filter(agrees)  # those that the classifier reads as given",
+            of=("clients",),
+        )
+
+    def corrected(self) -> Edit:
+        """Those examples with the labels that the classifier reads."""
+
+        def apply(setup: Setup) -> Setup:
+            data_edits.same_rows(setup.clients, self.clients)
+            y = np.array(setup.clients.y)
+            column = self.read.astype(y.dtype).reshape(-1, *y.shape[1:])
+            one_hot = y.ndim == 2 and y.shape[1] > 1
+            y[self.rows] = np.eye(y.shape[-1], dtype=y.dtype)[self.read] if one_hot else column
+            return setup.changed(clients=replace(setup.clients, y=y))
+
+        return Edit(
+            "labels corrected that a classifier contradicts",
+            apply,
+            code="clients = dataclasses.replace(clients, y=read)  # by the classifier, or by hand",
+        )
+
+
+def contradictions(evidence: Evidence, places: np.ndarray) -> Contradictions:
+    """What a classifier that doubts the labels of clients at these places makes of them."""
     clients = evidence.setup.clients
+    table = evidence.data.table
+    positions = np.arange(clients.clients) if table is None else table.clients[places]
     rows = np.flatnonzero(np.isin(clients.owner, positions))
     labels = clients.y[rows].reshape(len(rows), -1)
-
-    def agrees(data: FederatedDataset) -> np.ndarray:
-        kept = np.ones(len(data), bool)
-        data_edits.same_rows(data, clients)
-        given = labels.argmax(-1) if labels.shape[1] > 1 else labels[:, 0]
-        kept[rows] = evidence.data.read_labels(rows) == given
-        return kept
-
-    return data_edits.examples(
-        "examples left out whose label a classifier of all clients contradicts",
-        agrees,
-        code="clients = clients.filter(agrees)  # those that the classifier reads as given",
-        of=("clients",),
-    )
+    given = labels.argmax(-1) if labels.shape[1] > 1 else labels[:, 0]
+    return Contradictions(clients, rows, given, evidence.data.read_labels(rows, places.tolist()))
 
 
 CAUSE = Cause("FW112", "Labels do not go with the inputs at some clients", suspect)
