@@ -124,7 +124,7 @@ def binary_mlp() -> fw.Model:
 digits, mnist, heart = datasets.digits, datasets.mnist, datasets.heart
 iid, mild, strong = fw.IID(), fw.Dirichlet(1.0), fw.Dirichlet(0.3)
 by_class = fw.DirichletByClass(0.3)
-two, four = fw.Shards(2), fw.Shards(4)
+one, two, four = fw.Shards(1), fw.Shards(2), fw.Shards(4)
 
 PLAIN_RUNS = (
     run("digits-softmax-iid", digits, softmax, sgd(0.5), iid),
@@ -167,9 +167,17 @@ PLAIN_RUNS = (
 HARD_RUNS = (
     run("scaffold", digits, mlp, sgd(0.1), two, fw.scaffold),
     run("scaffold-softmax", digits, softmax, sgd(0.5), two, fw.scaffold),
-    run("one-class", digits, mlp, sgd(0.3, steps=4), fw.Shards(1)),
-    run("one-class-cnn", digits, networks.small_cnn, sgd(0.3, steps=4), fw.Shards(1)),
-    run("one-class-mnist", mnist, mlp, sgd(0.1, steps=6), fw.Shards(1)),
+    run("one-class", digits, mlp, sgd(0.3, steps=4), one, fw.fedadam, learning_rate=0.03),
+    run(
+        "one-class-cnn",
+        digits,
+        networks.small_cnn,
+        sgd(0.3, steps=4),
+        one,
+        fw.fedadam,
+        learning_rate=0.03,
+    ),
+    run("one-class-mnist", mnist, mlp, sgd(0.1, steps=6), one, fw.fedadam, learning_rate=0.03),
     run("fednova", digits, softmax, sgd(0.2), fw.QuantitySkew(1.0), fw.fednova),
     run("fedprox", digits, mlp, sgd(0.2, epochs=2), strong, fw.fedprox, mu=0.01),
     run("feddyn", digits, mlp, sgd(0.1), strong, fw.feddyn, alpha=0.1),
