@@ -13,6 +13,7 @@ from fedwhy.diagnosis.facts.updates import Examination, Updates
 from fedwhy.diagnosis.finding import Edit, Finding, Severity, Suspicion
 from fedwhy.diagnosis.search.probing import (
     CERTAIN,
+    SURE,
     TROUBLE,
     Probe,
     Proof,
@@ -39,9 +40,8 @@ ORDER = {Severity.error: 0, Severity.warning: 1, Severity.note: 2}
 class Diagnosis:
     """What is wrong with a run, how that is known, and the run without it.
 
-    - `findings`: the confirmed ones first, in the order in which they were repaired, then the rest
-      by severity and confidence; but before a confirmed one that costs little come errors that are
-      certain without a proof
+    - `findings`: by severity, of which the confirmed ones first, in the order in which they were
+      repaired, then the others by confidence
     - `probes`: every counterfactual run
     - `baseline_accuracy`, `centralised_accuracy`, `repaired_accuracy`: scores of the run as it is,
       of the same training with all examples at one place, and of the repaired run, from 0 to 1
@@ -138,7 +138,7 @@ def diagnose_setup(
     rest = unproved([pair for pair in suspected if pair[0].code not in proofs], found.probes)
     return Diagnosis(
         setup,
-        ordered(confirmed, rest),
+        ordered((*confirmed, *rest)),
         evidence,
         probes=tuple(found.probes),
         rounds=min(runs.rounds, setup.rounds),
@@ -220,12 +220,17 @@ def proved_severity(proof: Proof) -> Severity:
     return Severity.note if little else proof.suspicion.severity
 
 
-def ordered(confirmed: Sequence[Finding], rest: Sequence[Finding]) -> tuple[Finding, ...]:
-    """All findings: those that nothing else can make up for come before what costs less."""
-    fatal = [f for f in rest if f.severity is Severity.error and f.confidence >= CERTAIN]
-    costly = [f for f in confirmed if f.severity is Severity.error]
-    first = (*costly, *fatal)
-    return (*first, *(f for f in (*confirmed, *rest) if f not in first))
+def ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings by severity, of which the confirmed ones first.
+
+    What is neither confirmed nor sure counts as less severe.
+    """
+
+    def place(finding: Finding) -> tuple[int, bool]:
+        doubtful = not finding.confirmed and finding.confidence < SURE
+        return ORDER[finding.severity] + doubtful, not finding.confirmed
+
+    return tuple(sorted(findings, key=place))
 
 
 def unproved(
