@@ -97,10 +97,20 @@ class DataFacts(ExampleFacts):
     @cached_property
     def test_shift(self) -> Shift | None:
         """How unlike the clients' the test set's inputs look, `[1]`."""
-        table, strata = self.test_table, self.strata[1]
-        if table is None or self.test_standard is None or self.likeness is None or not len(strata):
+        table, strata, like = self.test_table, self.strata[1], self.likeness
+        if table is None or self.test_standard is None or like is None or not len(strata):
             return None
-        return shift_of(self.test_standard, strata[table.rows], table.offsets, self.likeness)
+        strata = strata[table.rows]
+        known = like.count[strata] > 0  # What clients never hold may look like anything.
+        if not known.any():
+            return None
+        return shift_of(
+            self.test_standard[known],
+            strata[known],
+            np.array([0, known.sum()]),
+            like,
+            of_others=True,
+        )
 
     @cached_property
     def reading(self) -> Reading | None:
