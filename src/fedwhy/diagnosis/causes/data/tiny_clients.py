@@ -10,7 +10,8 @@ from fedwhy.diagnosis.setup import Setup
 
 TINY = 5
 MANY = 0.2
-FEW = 0.1  # Of all examples.
+FEW, MOST = 0.1, 0.5  # Of all examples.
+SCANT = 100  # Examples in a round, of all its clients together.
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
@@ -20,13 +21,23 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if tiny.mean() < MANY:
         return None
     held = float(sizes[tiny].sum() / sizes.sum())
+    cohort = evidence.setup.cohort
+    share = cohort / len(sizes) if isinstance(cohort, int) else cohort
+    in_a_round = float(share * sizes.sum())
+    extreme = held > MOST and in_a_round < SCANT
     return Suspicion(
         why=f"{tiny.sum()} of {len(sizes)} clients hold fewer than {TINY} examples, {held:.0%} of "
-        "all: what one of them learns in a round is mostly chance",
-        confidence=0.2,
-        evidence={"clients": int(tiny.sum()), "of": len(sizes), "share_of_examples": held},
+        "all: what one of them learns in a round is mostly chance"
+        + (f", and a round has {in_a_round:.0f} examples together" if extreme else ""),
+        confidence=0.9 if extreme else 0.2,
+        evidence={
+            "clients": int(tiny.sum()),
+            "of": len(sizes),
+            "share_of_examples": held,
+            "examples_in_a_round": in_a_round,
+        },
         prescription=remedy(evidence.setup, sizes, held),
-        severity=Severity.note,
+        severity=Severity.warning if extreme else Severity.note,
     )
 
 
