@@ -75,6 +75,7 @@ def test_accuracy_at_the_share_of_a_class_with_a_falling_loss_is_noted():
     history = [{"round": r, "test_accuracy": share, "test_loss": 2.3 - r / 50} for r in range(1, 8)]
     found = suspected("FW502", setup(test=test), history)
     assert found and found.evidence["class"] == 3
+    assert found.severity == (Severity.warning if share > 0.5 else Severity.note)
     still = [{**record, "test_loss": 2.3} for record in history]
     assert not suspected("FW502", setup(test=test), still)
     assert not suspected("FW502", setup(test=test))
@@ -139,6 +140,6 @@ def test_clients_that_the_mean_hides():
     tested = setup(test_clients=CLIENTS)
     record = {"round": 5, "clients_accuracy": 0.9, "clients_accuracy_worst_decile": 0.3}
     found = suspected("FW505", tested, [record])
-    assert found and found.prescription.apply(tested).algorithm.name == "qffl"
+    assert found and found.prescription.apply(tested).algorithm.name == "ditto"
     fair = {**record, "clients_accuracy_worst_decile": 0.8}
     assert not suspected("FW505", tested, [fair])
