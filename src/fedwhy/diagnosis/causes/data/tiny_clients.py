@@ -21,10 +21,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if tiny.mean() < MANY:
         return None
     held = float(sizes[tiny].sum() / sizes.sum())
-    cohort = evidence.setup.cohort
-    share = cohort / len(sizes) if isinstance(cohort, int) else cohort
-    in_a_round = float(share * sizes.sum())
-    extreme = held > MOST and in_a_round < SCANT
+    in_a_round, extreme = examples_in_a_round(evidence.setup), scant(evidence.setup)
     return Suspicion(
         why=f"{tiny.sum()} of {len(sizes)} clients hold fewer than {TINY} examples, {held:.0%} of "
         "all: what one of them learns in a round is mostly chance"
@@ -39,6 +36,19 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         prescription=remedy(evidence.setup, sizes, held),
         severity=Severity.warning if extreme else Severity.note,
     )
+
+
+def examples_in_a_round(setup: Setup) -> float:
+    """How many examples the clients of a round have together, in the mean."""
+    share = setup.cohort / setup.clients.clients if isinstance(setup.cohort, int) else setup.cohort
+    return float(share * len(setup.clients))
+
+
+def scant(setup: Setup) -> bool:
+    """Whether tiny clients hold most examples, and those of a round are few."""
+    sizes = setup.clients.sizes
+    held = sizes[sizes < TINY].sum() / sizes.sum()
+    return bool(held > MOST and examples_in_a_round(setup) < SCANT)
 
 
 def remedy(setup: Setup, sizes: np.ndarray, held: float) -> Edit | None:
