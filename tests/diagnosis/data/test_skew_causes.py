@@ -87,6 +87,17 @@ def test_what_clients_add_and_multiply_by_is_taken_out_again():
     assert np.std(np.mean(apart, axis=0)) < 0.2 and scale > 0.9
 
 
+@pytest.mark.parametrize("angle", [90.0, 180.0])
+def test_turned_images_are_turned_back(angle):
+    clients = clients_of("label skew")
+    turned = fw.shift(clients, fw.shifts.Rotation(angle, clusters=3), seed=0)
+    found = suspicion("FW104", setup(turned))
+    moved = clients.ids[np.unique(clients.owner[(turned.x != clients.x).any(axis=(1, 2, 3))])]
+    assert found.evidence["turned"] == moved.tolist()
+    after = repaired("FW104", setup(turned)).clients.x
+    assert np.corrcoef(after.ravel(), clients.x.ravel())[0, 1] > 0.95
+
+
 def test_noise_of_other_strength_at_every_client_is_a_shift():
     noisy = fw.shift(clients_of("iid"), fw.shifts.GaussianNoise(0.3), seed=0)
     assert "FW104" in suspicions(setup(noisy))

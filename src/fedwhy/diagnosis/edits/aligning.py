@@ -10,6 +10,7 @@ import numpy as np
 
 from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.diagnosis.facts.labels import strata_of
+from fedwhy.diagnosis.facts.turning import cell_sums
 
 AnyDataset = TypeVar("AnyDataset", Dataset, FederatedDataset)
 STEPS = 200
@@ -72,16 +73,6 @@ def effects_of(x: np.ndarray, strata: np.ndarray, owner: np.ndarray) -> Effects:
         place = average(centres - shift[:, None], weight, axis=0)
         shift = average(centres - place[None], weight, axis=1)
     return Effects(deviation, shift)
-
-
-def cell_sums(x: np.ndarray, cell: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Sums of `x` by client and label, float64 `[clients, classes, features]`."""
-    sums = np.zeros((count.size, x.shape[1]))
-    order = np.argsort(cell, kind="stable")
-    sizes = count.ravel()
-    held = np.flatnonzero(sizes)
-    sums[held] = np.add.reduceat(x[order], (np.cumsum(sizes) - sizes)[held], axis=0)
-    return sums.reshape(*count.shape, x.shape[1])
 
 
 def average(values: np.ndarray, weight: np.ndarray, axis: int) -> np.ndarray:

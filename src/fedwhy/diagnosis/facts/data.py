@@ -15,6 +15,7 @@ from fedwhy.diagnosis.facts.labels import CLASS_NUMBERS, ONE_HOT
 from fedwhy.diagnosis.facts.reading import Reading, agreement, read
 from fedwhy.diagnosis.facts.shift import Likeness, Shift, likeness, shift_of
 from fedwhy.diagnosis.facts.table import Scale, Table, flat, scale_of, table_of
+from fedwhy.diagnosis.facts.turning import fits, turns_of
 from fedwhy.diagnosis.setup import Setup
 
 READ_CLASSES = 200  # A classifier is tried on no more.
@@ -93,6 +94,20 @@ class DataFacts(ExampleFacts):
             return None
         strata = self.strata[0][self.table.rows]
         return shift_of(self.standard, strata, self.table.offsets, self.likeness)
+
+    @cached_property
+    def turned(self) -> np.ndarray:
+        """Positions of clients whose images are those of the most once turned or mirrored."""
+        x, table = self.setup.clients.x, self.table
+        nobody = np.zeros(0, np.int64)
+        if not isinstance(x, np.ndarray) or x.ndim < 3 or table is None:
+            return nobody
+        strata = self.strata[0][table.rows]
+        if x[0].size != table.x.shape[1] or not fits(len(table.sizes), strata, x[0].size):
+            return nobody
+        owner = np.repeat(np.arange(len(table.sizes)), table.sizes)
+        view = turns_of(table.x.astype(np.float64), x.shape[1:], strata, owner).view
+        return table.clients[view > 0]
 
     @cached_property
     def test_shift(self) -> Shift | None:
