@@ -1,7 +1,5 @@
 """FW102: no client holds some of the classes that the test set has."""
 
-from math import log, log1p
-
 import numpy as np
 
 from fedwhy.diagnosis.cause import Cause
@@ -48,8 +46,8 @@ def by_chance(counts: np.ndarray, test: int, own: int) -> bool:
     With m examples of a class among all, none of them is among the `own` in
     `C(test, m) / C(test + own, m)` of all deals (Fisher's exact test).
     """
-    logs = [sum(log1p(-own / (test + own - i)) for i in range(count)) for count in counts.tolist()]
-    return min(logs) > log(CHANCE)
+    logs = [np.log1p(-own / (test + own - np.arange(count))).sum() for count in counts.tolist()]
+    return bool(min(logs) > np.log(CHANCE))
 
 
 def classes_of(y: np.ndarray, form: str) -> np.ndarray:
