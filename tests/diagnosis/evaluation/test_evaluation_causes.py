@@ -89,10 +89,16 @@ def test_renamed_test_classes_get_their_names_back(names):
     assert (found.prescription.apply(broken).test.y == DIGITS.test.y).all()
 
 
-def test_test_labels_in_another_order_go_with_no_input():
-    shuffled = np.random.default_rng(0).permutation(DIGITS.test.y)
-    found = suspected("FW503", setup(test=replace(DIGITS.test, y=shuffled)))
+@pytest.mark.parametrize("classes", [2, 10])
+def test_test_labels_in_another_order_go_with_no_input(classes):
+    clients = replace(CLIENTS, y=CLIENTS.y * classes // 10, classes=classes)
+    given = DIGITS.test.y * classes // 10
+    shuffled = np.random.default_rng(0).permutation(given)
+    model = fw.Model.from_zoo("softmax", classes=classes)
+    tests = [replace(DIGITS.test, y=y, classes=classes) for y in (shuffled, given)]
+    found, healthy = (suspected("FW503", setup(model, clients, test)) for test in tests)
     assert found and "by no rule" in found.why and found.prescription is None
+    assert not healthy
 
 
 class Within(keras.layers.Layer):
