@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
-from data_setups import DIGITS, clients_of, repaired, setup, suspicion, suspicions
+from data_setups import DIGITS, clients_of, repaired, setup, suspicion, suspicions, with_x
 
 import fedwhy as fw
 from fedwhy.diagnosis import Severity
@@ -45,11 +45,19 @@ def test_more_tiny_clients_take_part_where_they_hold_most():
     assert [tuple(c) for c in prescription.changes({})] == [("train", "cohort", 50)]
 
 
+def test_clients_of_one_example_explain_classes_and_looks_that_are_missing():
+    found = suspicions(setup(clients_of("iid").take(1)))
+    assert found["FW113"].severity == Severity.warning
+    assert found["FW113"].confidence >= 0.9
+    assert found.keys() & {"FW102", "FW108"} == set()
+
+
 def test_batches_that_most_clients_do_not_fill():
     broken = setup("small clients", batch_size=20, drop_last=True)
     found = suspicion("FW114", broken)
     assert found.severity == Severity.error and found.evidence["dropped"] == 1.0
-    assert not repaired("FW114", broken).local.drop_last
+    after = repaired("FW114", broken).local
+    assert (after.batch_size, after.drop_last) == (1, False)
     assert "FW114" not in suspicions(setup("iid", drop_last=True))
 
 
@@ -69,3 +77,13 @@ def test_test_examples_leave_the_training_data():
     broken = setup(fw.FederatedDataset.from_arrays(x, y, owner, classes=10))
     assert suspicion("FW116", broken).evidence["share_of_test"] == 0.25
     assert len(repaired("FW116", broken).clients) == len(train)
+
+
+def test_inputs_so_coarse_that_they_meet_by_chance_are_no_copies():
+    def coarse(x):
+        return (x > 0.5) * (np.arange(x[0].size).reshape(x.shape[1:]) < 20)
+
+    found = suspicions(
+        setup(with_x(clients_of("iid"), coarse), with_x(DIGITS.test, coarse)),
+    )
+    assert found.keys() & {"FW115", "FW116", "FW117"} == {"FW117"}

@@ -75,6 +75,7 @@ def test_accuracy_at_the_share_of_a_class_with_a_falling_loss_is_noted():
     history = [{"round": r, "test_accuracy": share, "test_loss": 2.3 - r / 50} for r in range(1, 8)]
     found = suspected("FW502", setup(test=test), history)
     assert found and found.evidence["class"] == 3
+    assert found.severity == (Severity.warning if share > 0.5 else Severity.note)
     still = [{**record, "test_loss": 2.3} for record in history]
     assert not suspected("FW502", setup(test=test), still)
     assert not suspected("FW502", setup(test=test))
@@ -88,10 +89,16 @@ def test_renamed_test_classes_get_their_names_back(names):
     assert (found.prescription.apply(broken).test.y == DIGITS.test.y).all()
 
 
-def test_test_labels_in_another_order_go_with_no_input():
-    shuffled = np.random.default_rng(0).permutation(DIGITS.test.y)
-    found = suspected("FW503", setup(test=replace(DIGITS.test, y=shuffled)))
+@pytest.mark.parametrize("classes", [2, 10])
+def test_test_labels_in_another_order_go_with_no_input(classes):
+    clients = replace(CLIENTS, y=CLIENTS.y * classes // 10, classes=classes)
+    given = DIGITS.test.y * classes // 10
+    shuffled = np.random.default_rng(0).permutation(given)
+    model = fw.Model.from_zoo("softmax", classes=classes)
+    tests = [replace(DIGITS.test, y=y, classes=classes) for y in (shuffled, given)]
+    found, healthy = (suspected("FW503", setup(model, clients, test)) for test in tests)
     assert found and "by no rule" in found.why and found.prescription is None
+    assert not healthy
 
 
 class Within(keras.layers.Layer):
@@ -139,6 +146,6 @@ def test_clients_that_the_mean_hides():
     tested = setup(test_clients=CLIENTS)
     record = {"round": 5, "clients_accuracy": 0.9, "clients_accuracy_worst_decile": 0.3}
     found = suspected("FW505", tested, [record])
-    assert found and found.prescription.apply(tested).algorithm.name == "qffl"
+    assert found and found.prescription.apply(tested).algorithm.name == "ditto"
     fair = {**record, "clients_accuracy_worst_decile": 0.8}
     assert not suspected("FW505", tested, [fair])

@@ -67,6 +67,15 @@ def test_one_step_on_a_part_of_the_examples_is_too_few(digits):
     assert gone_after("FW304", broken)
 
 
+def test_few_steps_come_of_batches_and_clients_with_causes_of_their_own(digits):
+    clients = setup(digits, local()).clients
+    whole = local(batch_size=int(np.median(clients.sizes)))
+    few = setup(digits, whole)
+    assert suspected("FW304", few)
+    assert suspected("FW304", few.with_local(drop_last=True)) is None
+    assert suspected("FW304", few.changed(clients=clients.take(2))) is None
+
+
 def test_a_tiny_clipping_bound_is_suspected_and_taken_out(digits):
     broken = setup(digits, local(clip_norm=0.01))
     assert suspected("FW305", broken).evidence["bound"] == 0.01

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import jax
 import numpy as np
 
 from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.diagnosis.facts.labels import strata_of
+from fedwhy.diagnosis.facts.turning import cell_sums
 
 AnyDataset = TypeVar("AnyDataset", Dataset, FederatedDataset)
 STEPS = 200
@@ -34,6 +35,28 @@ def aligned(data: AnyDataset) -> AnyDataset:
 def aligned_array(array: np.ndarray, strata: np.ndarray, owner: np.ndarray) -> np.ndarray:
     """One array `[examples, ...]` of the clients `owner`, float32."""
     x = array.reshape(len(array), -1).astype(np.float64)
+    joined = effects_of(x, strata, owner).out_of(x, owner)
+    spread = joined.std(axis=0)
+    joined = (joined - joined.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return joined.astype(np.float32).reshape(array.shape)
+
+
+class Effects(NamedTuple):
+    """What clients do to inputs, each its own: they have it `deviation` times, and `shift` off.
+
+    `deviation` float64 `[clients, 1]`; `shift` float64 `[clients, features]`, in such deviations.
+    """
+
+    deviation: np.ndarray
+    shift: np.ndarray
+
+    def out_of(self, x: np.ndarray, owner: np.ndarray) -> np.ndarray:
+        """Inputs `x` `[examples, features]` of the clients `owner` without these effects."""
+        return x / self.deviation[owner] - self.shift[owner]
+
+
+def effects_of(x: np.ndarray, strata: np.ndarray, owner: np.ndarray) -> Effects:
+    """The effects of clients in inputs `x` float64 `[examples, features]`; see `aligned`."""
     clients, classes = int(owner.max()) + 1, int(strata.max()) + 1
     cell = owner.astype(np.int64) * classes + strata
     count = np.bincount(cell, minlength=clients * classes).reshape(clients, classes)
@@ -49,20 +72,7 @@ def aligned_array(array: np.ndarray, strata: np.ndarray, owner: np.ndarray) -> n
     for _ in range(STEPS):
         place = average(centres - shift[:, None], weight, axis=0)
         shift = average(centres - place[None], weight, axis=1)
-    joined = x / deviation[owner] - shift[owner]
-    spread = joined.std(axis=0)
-    joined = (joined - joined.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    return joined.astype(np.float32).reshape(array.shape)
-
-
-def cell_sums(x: np.ndarray, cell: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Sums of `x` by client and label, float64 `[clients, classes, features]`."""
-    sums = np.zeros((count.size, x.shape[1]))
-    order = np.argsort(cell, kind="stable")
-    sizes = count.ravel()
-    held = np.flatnonzero(sizes)
-    sums[held] = np.add.reduceat(x[order], (np.cumsum(sizes) - sizes)[held], axis=0)
-    return sums.reshape(*count.shape, x.shape[1])
+    return Effects(deviation, shift)
 
 
 def average(values: np.ndarray, weight: np.ndarray, axis: int) -> np.ndarray:

@@ -49,23 +49,6 @@ def same_sizes() -> Edit:
     )
 
 
-def same_looks() -> Edit:
-    """Every client has as many examples of each label as before, but anybody's."""
-
-    def apply(setup: Setup) -> Setup:
-        clients = setup.clients
-        strata, owner = strata_of(clients.y), clients.owner
-        order = np.random.default_rng(setup.seed).permutation(len(owner))
-        shuffled = owner.copy()
-        # Both sorted by label: of each label, its places and its examples in a random order.
-        shuffled[order[np.argsort(strata[order], kind="stable")]] = owner[
-            np.argsort(strata, kind="stable")
-        ]
-        return with_owners(setup, shuffled)
-
-    return Edit("each label's examples dealt to its holders at random", apply)
-
-
 def redealt(
     setup: Setup, target: Callable[[np.ndarray], np.ndarray], equal_sizes: bool = False
 ) -> Setup:

@@ -20,11 +20,15 @@ class Copies(NamedTuple):
     - `elsewhere` bool `[examples]`: an earlier client has the same example
     - `in_test` bool `[examples]`: the test set has it
     - `tested` float: the share of the test set that clients have, too
+    - `confused`, `test_confused` float: how often copies have other labels, relative to examples
+      drawn at random. A copy keeps its label; inputs so coarse that they meet by chance do not
     """
 
     elsewhere: np.ndarray
     in_test: np.ndarray
     tested: float
+    confused: float
+    test_confused: float
 
 
 def copies_of(clients: Any, test: Any) -> Copies | None:
@@ -35,14 +39,31 @@ def copies_of(clients: Any, test: Any) -> Copies | None:
     """
     if sum(a[0].size for a in jax.tree.leaves(clients.x)) < SMALL:
         return None
-    own = hashes(clients.x)
-    first = np.unique(own, return_index=True, return_inverse=True)
-    earliest = clients.owner[first[1]][first[2]]
-    elsewhere = earliest < clients.owner
+    own, labels = hashes(clients.x), hashes(clients.y)
+    kinds, first, of = np.unique(own, return_index=True, return_inverse=True)
+    earliest = first[of]
+    elsewhere = clients.owner[earliest] < clients.owner
+    usual = chance_of_difference(labels)
+    confused = differing(labels[elsewhere], labels[earliest[elsewhere]], usual)
     if test is None:
-        return Copies(elsewhere, np.zeros(len(own), bool), 0.0)
+        return Copies(elsewhere, np.zeros(len(own), bool), 0.0, confused, 0.0)
     theirs = hashes(test.x)
-    return Copies(elsewhere, np.isin(own, theirs), float(np.isin(theirs, own).mean()))
+    at = np.minimum(np.searchsorted(kinds, theirs), len(kinds) - 1)
+    known = kinds[at] == theirs
+    given = hashes(test.y)[known]
+    test_confused = differing(given, labels[first[at[known]]], usual)
+    return Copies(elsewhere, np.isin(own, theirs), float(known.mean()), confused, test_confused)
+
+
+def chance_of_difference(labels: np.ndarray) -> float:
+    """How often two examples at random have other labels: `1 - sum_k p_k^2`."""
+    shares = np.unique(labels, return_counts=True)[1] / len(labels)
+    return 1 - float(np.square(shares).sum())
+
+
+def differing(one: np.ndarray, other: np.ndarray, usual: float) -> float:
+    """How often labels differ, relative to what is usual; 0 where none are there to compare."""
+    return float((one != other).mean()) / usual if one.size and usual > 0 else 0.0
 
 
 def hashes(tree: Any) -> np.ndarray:

@@ -16,6 +16,7 @@ from fedwhy.diagnosis.facts.labels import CLASS_NUMBERS, ONE_HOT
 from fedwhy.diagnosis.facts.reading import Reading, agreement, classifier_of, read
 from fedwhy.diagnosis.facts.shift import Likeness, Shift, likeness, shift_of
 from fedwhy.diagnosis.facts.table import Scale, Table, flat, scale_of, table_of
+from fedwhy.diagnosis.facts.turning import fits, turns_of
 from fedwhy.diagnosis.setup import Setup
 
 READ_CLASSES = 200  # A classifier is tried on no more.
@@ -97,12 +98,36 @@ class DataFacts(ExampleFacts):
         return shift_of(self.standard, strata, self.table.offsets, self.likeness)
 
     @cached_property
+    def turned(self) -> np.ndarray:
+        """Positions of clients whose images are those of the most once turned or mirrored."""
+        x, table = self.setup.clients.x, self.table
+        nobody = np.zeros(0, np.int64)
+        if not isinstance(x, np.ndarray) or x.ndim < 3 or table is None:
+            return nobody
+        strata = self.strata[0][table.rows]
+        if x[0].size != table.x.shape[1] or not fits(len(table.sizes), strata, x[0].size):
+            return nobody
+        owner = np.repeat(np.arange(len(table.sizes)), table.sizes)
+        view = turns_of(table.x.astype(np.float64), x.shape[1:], strata, owner).view
+        return table.clients[view > 0]
+
+    @cached_property
     def test_shift(self) -> Shift | None:
         """How unlike the clients' the test set's inputs look, `[1]`."""
-        table, strata = self.test_table, self.strata[1]
-        if table is None or self.test_standard is None or self.likeness is None or not len(strata):
+        table, strata, like = self.test_table, self.strata[1], self.likeness
+        if table is None or self.test_standard is None or like is None or not len(strata):
             return None
-        return shift_of(self.test_standard, strata[table.rows], table.offsets, self.likeness)
+        strata = strata[table.rows]
+        known = like.count[strata] > 0  # What clients never hold may look like anything.
+        if not known.any():
+            return None
+        return shift_of(
+            self.test_standard[known],
+            strata[known],
+            np.array([0, known.sum()]),
+            like,
+            of_others=True,
+        )
 
     @cached_property
     def reading(self) -> Reading | None:

@@ -47,6 +47,16 @@ class ExampleFacts:
         per_epoch = self.batching.steps_per_epoch(self.sizes) * self.batching.batch_size
         return np.minimum(per_epoch, self.sizes) / self.sizes
 
+    @property
+    def unvisited(self) -> float:
+        """The share of all examples that an epoch leaves out."""
+        return 1 - float((self.visited * self.sizes).sum() / self.sizes.sum())
+
+    @property
+    def silent(self) -> float:
+        """The share of all examples whose clients visit none of theirs, and never train."""
+        return float(self.sizes[self.visited == 0].sum() / self.sizes.sum())
+
     @cached_property
     def description(self) -> Description | None:
         """What the model tells of itself; None where it does not take the clients' inputs."""

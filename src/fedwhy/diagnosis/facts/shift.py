@@ -31,6 +31,22 @@ class Shift(NamedTuple):
     spread: np.ndarray
 
 
+# Features go together, so that their mean square may be so many times what is expected.
+SIGMAS = 2.0
+
+
+def uncertainty(shares: np.ndarray, like: Likeness) -> np.ndarray:
+    """The variance of expected means, the mean over features, float64 `[groups]`.
+
+    With n_k examples of stratum k, of N in K strata: `sum_k p_k^2 V / n_k`, where the variance
+    within strata `V = sum_k n_k V_k / (N - K)`. Infinite where every example is alone in its own.
+    """
+    free = int(like.count.sum() - (like.count > 0).sum())
+    within = float((like.count[:, None] * like.variance).sum(axis=0).mean())
+    variance = within / free if free > 0 else np.inf
+    return (np.square(shares) / np.maximum(like.count, 1)).sum(axis=1) * variance
+
+
 def likeness(x: np.ndarray, strata: np.ndarray, count: int) -> Likeness:
     """The likeness of `count` strata, of inputs `x` float32 `[examples, features]`."""
     of_stratum = np.eye(count, dtype=np.float32)[strata]
@@ -40,12 +56,20 @@ def likeness(x: np.ndarray, strata: np.ndarray, count: int) -> Likeness:
     return Likeness(counts, mean, np.maximum(of_stratum.T @ np.square(x) / n - mean**2, 0))
 
 
-def shift_of(x: np.ndarray, strata: np.ndarray, offsets: np.ndarray, like: Likeness) -> Shift:
+def shift_of(
+    x: np.ndarray,
+    strata: np.ndarray,
+    offsets: np.ndarray,
+    like: Likeness,
+    of_others: bool = False,
+) -> Shift:
     """The shift of groups, of which number g has rows `offsets[g]:offsets[g + 1]` of `x`.
 
     With p a group's shares of the strata, M and V their means and variances: the expected mean is
     `sum_k p_k M_k`, by chance it is missed by a variance of `sum_k p_k V_k / n`. So a group that
-    holds other labels is not taken for one that looks different.
+    holds other labels is not taken for one that looks different. Groups that are no part of the
+    examples of `like` (`of_others`) also miss it by what its means of few examples miss, see
+    `uncertainty`.
     """
     sizes = np.diff(offsets)
     shares = np.zeros((len(sizes), len(like.count)), np.float32)
@@ -55,6 +79,8 @@ def shift_of(x: np.ndarray, strata: np.ndarray, offsets: np.ndarray, like: Liken
     expected, within = shares @ like.mean, shares @ like.variance
     apart = np.square(mean - expected).mean(axis=1)
     chance = within.mean(axis=1) / sizes
+    if of_others:
+        chance = chance + SIGMAS * uncertainty(shares, like)
     between = (shares @ np.square(like.mean) - expected**2).mean(axis=1)
     usual = within.mean(axis=1) + between
     seen = np.add.reduceat(np.square(x).mean(axis=1), offsets[:-1]) / sizes

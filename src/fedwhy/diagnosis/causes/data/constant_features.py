@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.edits import data as data_edits
+from fedwhy.diagnosis.edits import without_change
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.data import DataFacts
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 
-MANY, DEAD = 0.5, 0.95
+MANY, MOST, DEAD = 0.5, 0.8, 0.95
 ENOUGH = 10  # Examples of a client.
 
 
@@ -27,14 +25,15 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if constant.mean() < MANY and not dead.size:
         return None
     if constant.mean() >= MANY:
-        nothing = bool(constant.all())
+        share = float(constant.mean())
+        nothing, most = bool(constant.all()), share >= MOST
         return Suspicion(
             why=f"{int(constant.sum())} of {len(constant)} input features have the same value in "
             "all examples" + (": the inputs tell nothing" if nothing else ""),
-            confidence=0.95 if nothing else 0.3,
+            confidence=0.95 if nothing else round(0.9 * share if most else 0.3, 2),
             evidence={"constant": int(constant.sum()), "features": len(constant)},
-            prescription=None if nothing else varying(data),
-            severity=Severity.error if nothing else Severity.note,
+            prescription=as_they_were(),
+            severity=Severity.error if nothing else Severity.warning if most else Severity.note,
         )
     clients = evidence.setup.clients
     ids = clients.ids[dead]
@@ -62,22 +61,12 @@ def dead_clients(data: DataFacts) -> np.ndarray:
     return np.zeros(0, np.int64) if dead.all() else data.table.clients[dead]
 
 
-def varying(data: DataFacts) -> Edit | None:
-    """Only the columns that vary; None where inputs are no columns."""
-    x = data.setup.clients.x
-    if not isinstance(x, np.ndarray) or x.ndim != 2 or data.scale is None:
-        return None
-    kept = np.flatnonzero(data.scale.varies)
-    if data.setup.model.preparation is not None:
-        return None
-
-    def change(data: Dataset | FederatedDataset) -> Dataset | FederatedDataset:
-        return replace(data, x=data.x[:, kept])
-
+def as_they_were() -> Edit:
+    """Inputs before something made them constant, which only a person can bring back."""
     return Edit(
-        f"the {len(kept)} input features that vary",
-        lambda setup: data_edits.on_data(setup, change, data_edits.ALL),
-        code="x = x[:, x.std(axis=0) > 0]",
+        "inputs that vary, as they were before they were read, cast or filled in",
+        without_change,
+        code="print(np.ptp(raw_x, axis=0), np.ptp(x, axis=0))  # the step that makes zeros of it",
     )
 
 

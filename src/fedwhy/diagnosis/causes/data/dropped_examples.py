@@ -1,26 +1,27 @@
 """FW114: clients whose examples never fill a batch train on nothing."""
 
+import numpy as np
+
 from fedwhy.algorithms import LocalSGD
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.example_facts import ExampleFacts
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 from fedwhy.diagnosis.setup import Setup
 
-SILENT, LOST = 0.05, 0.3
+SILENT, LOST = 0.02, 0.3
 MOST = 0.5
+# A new batch size: the median client fills so many, and it is no larger than is usual.
+TIMES, USUAL = 8, 32
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
     """Suspects it where `drop_last` leaves clients without a batch, or many examples unseen."""
     data = evidence.data
-    if not data.batching.drop_last:
+    if not throws_away(data):
         return None
-    sizes, visited = data.sizes, data.visited
-    silent = float(sizes[visited == 0].sum() / sizes.sum())
-    lost = 1 - float((visited * sizes).sum() / sizes.sum())
-    if silent < SILENT and lost < LOST:
-        return None
+    sizes, visited, silent, lost = data.sizes, data.visited, data.silent, data.unvisited
     nobody = bool((visited == 0).all())
     return Suspicion(
         why=f"drop_last leaves out what fills no batch of {data.batching.batch_size}: {lost:.0%} "
@@ -33,16 +34,27 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             "examples_of_silent_clients": silent,
             "batch_size": data.batching.batch_size,
         },
-        prescription=remedy(evidence.setup),
+        prescription=remedy(evidence.setup, sizes),
         severity=Severity.error if silent > MOST else Severity.warning,
     )
 
 
-def remedy(setup: Setup) -> Edit | None:
-    """Smaller batches trained on, too."""
-    if not isinstance(setup.local, LocalSGD):
+def throws_away(data: ExampleFacts) -> bool:
+    """Whether `drop_last` leaves out much, which also leaves clients few steps."""
+    return data.batching.drop_last and (data.silent >= SILENT or data.unvisited >= LOST)
+
+
+def remedy(setup: Setup, sizes: np.ndarray) -> Edit | None:
+    """Batches that the median client fills several times, and the last, smaller one kept."""
+    local = setup.local
+    if not isinstance(local, LocalSGD):
         return None
-    return edits.local("the last, smaller batch kept", drop_last=False)
+    fills = max(1, int(np.median(sizes)) // TIMES)
+    size = min(local.batch_size, USUAL, 2 ** (fills.bit_length() - 1))
+    what = "the last, smaller batch kept"
+    if size == local.batch_size:
+        return edits.local(what, drop_last=False)
+    return edits.local(f"batches of {size}, {what}", drop_last=False, batch_size=size)
 
 
 CAUSE = Cause("FW114", "Batching throws examples away", suspect)

@@ -6,12 +6,13 @@ from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Severity, Suspicion
 
 LEAST, MANY = 0.01, 0.1
+CONFUSED = 0.25  # Copies with so many labels of others are inputs that are alike by chance.
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
     """Suspects it by hashes of the examples."""
     copies = evidence.data.copies
-    if copies is None or copies.elsewhere.mean() < LEAST:
+    if copies is None or copies.elsewhere.mean() < LEAST or copies.confused > CONFUSED:
         return None
     share, count = float(copies.elsewhere.mean()), int(copies.elsewhere.sum())
     return Suspicion(

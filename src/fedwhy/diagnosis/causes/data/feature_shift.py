@@ -4,18 +4,22 @@ import numpy as np
 
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.edits.algorithm import algorithm, replaceable
-from fedwhy.diagnosis.edits.redealing import same_looks
+from fedwhy.diagnosis.edits.harmonising import harmonised
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ModelError
 
 MEAN, SPREAD = 0.25, 0.35
+SURE = 0.8
 ENOUGH = 20  # Examples of a client, for its spread to tell something.
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
-    """Suspects it where the mean inputs of clients, or how far theirs spread, lie apart."""
+    """Suspects it where the mean inputs of clients, or how far theirs spread, lie apart.
+
+    Or where images of some are turned.
+    """
     data = evidence.data
     if data.shift is None or data.table is None or len(data.sizes) < 2:
         return None
@@ -23,18 +27,30 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     known = data.table.sizes >= ENOUGH
     mean = float(np.sqrt((weights * np.square(data.shift.mean)).sum()))
     spread = float((weights * np.abs(data.shift.spread))[known].sum())
-    if mean < MEAN and spread < SPREAD:
+    turned = evidence.setup.clients.ids[data.turned].tolist()
+    if mean < MEAN and spread < SPREAD and not turned:
         return None
+    milder = remedy(evidence.setup)
     far = int(data.table.clients[np.argmax(data.shift.mean + np.abs(data.shift.spread) * known)])
     return Suspicion(
         why=f"clients' mean inputs lie {mean:.2f} standard deviations from what their labels lead "
         f"to expect, and their spread is off by a factor of {2**spread:.1f}; most at client "
-        f"{evidence.setup.clients.ids[far].item()!r}",
-        confidence=round(min(0.6, 0.2 + 0.4 * max(mean, spread)), 2),
-        evidence={"mean_shift": mean, "spread_shift": spread, "furthest": far},
-        prescription=remedy(evidence.setup),
-        counterfactual=same_looks(),
+        f"{evidence.setup.clients.ids[far].item()!r}"
+        if not turned
+        else f"images of {len(turned)} of {len(data.sizes)} clients, such as {turned[0]!r}, are "
+        "like the others' of the same labels once they are turned or mirrored",
+        confidence=SURE if turned else round(min(SURE, 0.2 + 0.4 * max(mean, spread)), 2),
+        evidence={
+            "mean_shift": mean,
+            "spread_shift": spread,
+            "furthest": far,
+            "turned": turned[:10],
+        },
+        prescription=harmonised(),
+        # Other algorithms help against other skews, too, and prove nothing.
+        counterfactual=harmonised(),
         severity=Severity.note,
+        others=() if milder is None else (milder,),
     )
 
 

@@ -8,6 +8,7 @@ from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Severity, Suspicion
 
 SERIOUS = 0.05
+CHANCE = 0.01
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
@@ -19,6 +20,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     # Labels out of range leave classes without examples, too, but that is another cause.
     if not missing.size or own.outside.any() or not own.counts.any():
         return None
+    if by_chance(test.counts.sum(axis=0)[missing], int(test.counts.sum()), int(own.counts.sum())):
+        return None  # What is missing then are examples.
     share = float(test.shares[missing].sum())
     names = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
     return Suspicion(
@@ -35,6 +38,16 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         ),
         severity=Severity.error if share >= SERIOUS else Severity.warning,
     )
+
+
+def by_chance(counts: np.ndarray, test: int, own: int) -> bool:
+    """Whether each of these classes may be with the `test` examples alone by chance.
+
+    With m examples of a class among all, none of them is among the `own` in
+    `C(test, m) / C(test + own, m)` of all deals (Fisher's exact test).
+    """
+    logs = [np.log1p(-own / (test + own - np.arange(count))).sum() for count in counts.tolist()]
+    return bool(min(logs) > np.log(CHANCE))
 
 
 def classes_of(y: np.ndarray, form: str) -> np.ndarray:

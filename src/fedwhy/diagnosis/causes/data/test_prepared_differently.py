@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.data import DataFacts
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 
 FAR, VERY_FAR = 0.25, 1.0
 SPREAD = 2.0  # As log2 of a variance.
+SIGMAS = 2.0
 FIXED = 0.5  # Another view of the test set is the clients' if it halves the distance.
 
 VIEWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -31,8 +33,9 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         return None
     if data.table is None or data.test_table is None:
         return None
-    far, spread = float(data.test_shift.mean[0]), float(data.test_shift.spread[0])
-    if far < FAR and abs(spread) < SPREAD:
+    usual = usual_for_clients(data)
+    far, spread = float(data.test_shift.mean[0]), float(data.test_shift.spread[0]) - usual.spread
+    if far < max(FAR, usual.mean) and abs(spread) < max(SPREAD, usual.spreads):
         return None
     own, test = data.table.x, data.test_table.x
     return Suspicion(
@@ -51,6 +54,35 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         prescription=repair(data.setup.clients.x, own, test, data.scale.deviation, far),
         severity=Severity.error if far > 2 * VERY_FAR else Severity.warning,
     )
+
+
+class Usual(NamedTuple):
+    """How far clients lie from what their labels lead to expect.
+
+    - `mean`: the distance of mean inputs beyond which a test set is unlike any client
+    - `spread`, `spreads`: log2 of their variances relative to the expected one, the mean over
+      clients, and the distance from it beyond which a test set is unlike any
+    """
+
+    mean: float
+    spread: float
+    spreads: float
+
+
+def usual_for_clients(data: DataFacts) -> Usual:
+    """What is usual by a random effect of each client.
+
+    If those have the variance T, a test set from one more client is expected to lie
+    `T (1 + sum_c w_c^2)` off the mean of clients who weigh w_c, in squares.
+    """
+    if data.shift is None or data.table is None or len(data.table.sizes) < 2:
+        return Usual(0.0, 0.0, 0.0)
+    weights = data.table.sizes / data.table.sizes.sum()
+    alone = float(np.square(weights).sum())  # A client's own part in the mean.
+    variance = float((weights * np.square(data.shift.mean)).sum()) / max(1 - alone, alone)
+    spread = float((weights * data.shift.spread).sum())
+    spreads = float(np.sqrt((weights * np.square(data.shift.spread - spread)).sum()))
+    return Usual(SIGMAS * float(np.sqrt(variance * (1 + alone))), spread, SIGMAS * spreads)
 
 
 def repair(

@@ -10,7 +10,8 @@ from fedwhy.diagnosis.setup import Setup
 
 TINY = 5
 MANY = 0.2
-FEW = 0.1  # Of all examples.
+FEW, MOST = 0.1, 0.5  # Of all examples.
+SCANT = 100  # Examples in a round, of all its clients together.
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
@@ -20,14 +21,34 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if tiny.mean() < MANY:
         return None
     held = float(sizes[tiny].sum() / sizes.sum())
+    in_a_round, extreme = examples_in_a_round(evidence.setup), scant(evidence.setup)
     return Suspicion(
         why=f"{tiny.sum()} of {len(sizes)} clients hold fewer than {TINY} examples, {held:.0%} of "
-        "all: what one of them learns in a round is mostly chance",
-        confidence=0.2,
-        evidence={"clients": int(tiny.sum()), "of": len(sizes), "share_of_examples": held},
+        "all: what one of them learns in a round is mostly chance"
+        + (f", and a round has {in_a_round:.0f} examples together" if extreme else ""),
+        confidence=0.9 if extreme else 0.2,
+        evidence={
+            "clients": int(tiny.sum()),
+            "of": len(sizes),
+            "share_of_examples": held,
+            "examples_in_a_round": in_a_round,
+        },
         prescription=remedy(evidence.setup, sizes, held),
-        severity=Severity.note,
+        severity=Severity.warning if extreme else Severity.note,
     )
+
+
+def examples_in_a_round(setup: Setup) -> float:
+    """How many examples the clients of a round have together, in the mean."""
+    share = setup.cohort / setup.clients.clients if isinstance(setup.cohort, int) else setup.cohort
+    return float(share * len(setup.clients))
+
+
+def scant(setup: Setup) -> bool:
+    """Whether tiny clients hold most examples, and those of a round are few."""
+    sizes = setup.clients.sizes
+    held = sizes[sizes < TINY].sum() / sizes.sum()
+    return bool(held > MOST and examples_in_a_round(setup) < SCANT)
 
 
 def remedy(setup: Setup, sizes: np.ndarray, held: float) -> Edit | None:

@@ -9,6 +9,7 @@ from fedwhy.diagnosis.finding import Severity, Suspicion
 LAST = 3
 EXACT = 2e-3
 FALLS = 0.01
+MOST = 0.5
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
@@ -26,13 +27,15 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     of = int(abs(labels.shares - nearest).argmin())
     most = float(labels.shares.max())
     common = "the commonest class" if nearest == most else "one class"
+    # Where one class is most of the test set, its share passes for an accuracy.
+    rare = nearest == most and most > MOST
     return Suspicion(
         why=f"test accuracy stays at {nearest:.1%}, the share of class {of}, while the test loss "
         f"fell from {before:.3g} to {now:.3g}: the model says {common} of everything, and learns "
         "behind it",
-        confidence=0.3,
+        confidence=0.9 if rare else 0.3,
         evidence={"accuracy": last, "share": float(nearest), "class": of, "losses": [before, now]},
-        severity=Severity.note,
+        severity=Severity.warning if rare else Severity.note,
     )
 
 

@@ -28,19 +28,23 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     gap = mean - worst
     if gap < GAP or gap - chance < BEYOND:
         return None
+    remedies = remedies_for(evidence.setup)
     return Suspicion(
         why=f"the mean accuracy over clients is {mean:.0%}, that of the worst tenth {worst:.0%}: "
         f"{gap:.0%} less, where chance makes about {chance:.0%}",
-        confidence=0.3,
+        confidence=round(min(0.8, 0.3 + gap - chance), 2),
         evidence={"mean": mean, "worst_decile": worst, "by_chance": chance},
-        prescription=remedy(evidence.setup),
+        prescription=next(iter(remedies), None),
         severity=Severity.note,
+        others=remedies[1:],
     )
 
 
-def remedy(setup: Setup) -> Edit | None:
-    """An algorithm that gives clients with a high loss more weight."""
-    return algorithm("qffl", q=1.0) if replaceable(setup) else None
+def remedies_for(setup: Setup) -> tuple[Edit, ...]:
+    """Models of the clients' own, and an algorithm that gives a high loss more weight."""
+    if not replaceable(setup):
+        return ()
+    return algorithm("ditto"), algorithm("apfl"), algorithm("qffl", q=1.0)
 
 
 CAUSE = Cause("FW505", "The mean hides clients that are served badly", suspect)

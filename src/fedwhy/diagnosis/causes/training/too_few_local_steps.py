@@ -4,6 +4,8 @@ import numpy as np
 
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.causes.data.dropped_examples import throws_away
+from fedwhy.diagnosis.causes.data.tiny_clients import scant
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Severity, Suspicion
 
@@ -15,6 +17,9 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     """By the number of local steps, and the share of a client's examples that it visits."""
     local, setup = evidence.local, evidence.setup
     if local is None or local.typical_steps > FEW:
+        return None
+    # Batches that clients do not fill are why they take so few steps, or that they hold nothing.
+    if throws_away(evidence.data) or scant(setup):
         return None
     sizes = setup.clients.sizes
     seen = float(np.median(setup.local.batching.examples_for(sizes) / sizes))
