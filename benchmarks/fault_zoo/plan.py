@@ -39,6 +39,10 @@ SEEN = frozenset(
         "pairwise_averaging@1+digits-mlp-two#0",
         "base_rate_accuracy@0.9+digits-softmax-mild#0",
         "update_lost@1+digits-mlp-iid#0",
+        "turned_cameras@2+digits-softmax-mild#0",
+        "turned_cameras@4+digits-softmax-mild#0",
+        "turned_cameras@2+mnist-softmax-iid#1",
+        "turned_cameras@4+mnist-softmax-iid#1",
         "healthy+digits-softmax-four#0",
     }
 )

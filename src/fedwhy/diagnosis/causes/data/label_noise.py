@@ -9,6 +9,7 @@ import numpy as np
 
 from fedwhy.data import FederatedDataset
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.causes.data.standardised_per_client import centred
 from fedwhy.diagnosis.edits import data as data_edits
 from fedwhy.diagnosis.edits.clients import without_clients
 from fedwhy.diagnosis.evidence import Evidence
@@ -59,7 +60,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         found, left_out = contradictions(evidence, np.arange(len(own))), ()
     return Suspicion(
         why=why,
-        confidence=0.85 if not flipped(reading.confusion[noisy].sum(axis=0)) else 0.5,
+        confidence=0.5 if otherwise_explained(evidence, noisy) else 0.85,
         evidence={
             "clients": ids,
             "agreement": own[noisy].tolist() if ids else own.tolist(),
@@ -100,6 +101,14 @@ def gap_to_test(reading: Reading) -> float:
     if test < greatest + READABLE:
         return 0.0
     return test - float(agreement(reading.confusion.sum(axis=0)))
+
+
+def otherwise_explained(evidence: Evidence, noisy: np.ndarray) -> bool:
+    """Whether labels may be read badly since they are flipped, or since clients centred inputs."""
+    reading = evidence.data.reading
+    if reading is not None and flipped(reading.confusion[noisy].sum(axis=0)):
+        return True
+    return centred(evidence) is not None
 
 
 def flipped(confusion: np.ndarray) -> bool:

@@ -25,19 +25,11 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
     Means of n examples each differ by `deviation / sqrt(n)`.
     """
-    setup, data = evidence.setup, evidence.data
-    if data.tokens or setup.clients.clients < 3 or np.median(data.sizes) < 4:
+    found = centred(evidence)
+    if found is None:
         return None
-    if data.not_finite.any():
-        return None
-    closeness = {
-        "each feature": apart(by_feature(setup.clients)),
-        "all features together": apart(whole(setup.clients)),
-    }
-    of, distance = min(closeness.items(), key=lambda pair: pair[1])
-    if distance > CLOSE:
-        return None
-    skew = data.label_skew or 0.0
+    of, distance = found
+    skew = evidence.data.label_skew or 0.0
     return Suspicion(
         why=f"the means of {of} differ between clients by {distance:.2g} of what chance would "
         "have: each client subtracted its own, and with it what tells its labels apart",
@@ -51,6 +43,21 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         ),
         severity=Severity.warning if skew > SKEWED else Severity.note,
     )
+
+
+def centred(evidence: Evidence) -> tuple[str, float] | None:
+    """What has nearly the same mean at all clients, and how far they are apart; see `apart`."""
+    setup, data = evidence.setup, evidence.data
+    if data.tokens or setup.clients.clients < 3 or np.median(data.sizes) < 4:
+        return None
+    if data.not_finite.any():
+        return None
+    closeness = {
+        "each feature": apart(by_feature(setup.clients)),
+        "all features together": apart(whole(setup.clients)),
+    }
+    of, distance = min(closeness.items(), key=lambda pair: pair[1])
+    return (of, distance) if distance <= CLOSE else None
 
 
 def by_feature(clients: FederatedDataset) -> Moments:
