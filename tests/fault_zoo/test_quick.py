@@ -2,9 +2,9 @@
 
 import pytest
 from fault_zoo.plan import quick
+from fault_zoo.run import diagnosed
 
 from fault_zoo import score
-from fault_zoo.run import diagnosed
 
 BUDGET = 60.0  # seconds
 QUICK = quick()
