@@ -14,7 +14,7 @@ from fedwhy.errors import ModelError
 from fedwhy.models import keras_build, keras_describe, keras_scoring, specs
 from fedwhy.models.keras_backend import use_keras
 from fedwhy.models.keras_build import Built
-from fedwhy.models.model import Description, LayerParams, Model, PyTree, Weights
+from fedwhy.models.model import Description, LayerParams, Model, PyTree, Recipe, Weights
 
 
 def keras_model(build: Callable[[Any], Any], loss: Any, metrics: Iterable[Any]) -> Model:
@@ -34,6 +34,7 @@ def keras_model(build: Callable[[Any], Any], loss: Any, metrics: Iterable[Any]) 
         save_suffix=".keras",
         features=front.features,
         layers=front.layers,
+        recipe=Recipe("keras", {"builder": build, "loss": loss}),
     )
 
 

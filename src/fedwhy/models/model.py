@@ -84,8 +84,10 @@ class Description:
 class Recipe(NamedTuple):
     """The call that made a model, so that it can be made again with one thing changed.
 
-    `front` is `"keras"`, `"flax"`, `"functions"` or `"zoo"`; `arguments` are those of
-    `Model.from_...` that say what it computes, by name.
+    `front` is `"keras"`, `"flax"`, `"functions"` or `"zoo"`, or `"edited"` for a model that a
+    diagnosis has wrapped, whose `edit(model)` is made of `model`; other `arguments` are those of
+    `Model.from_...` that say what it computes, by name. A Keras model has its `builder(shape)`,
+    too, which is given the shape of one example.
     """
 
     front: str
@@ -235,8 +237,9 @@ class Model:
         """
         from fedwhy.models.keras_model import builder, keras_model
 
-        model = keras_model(builder(build), loss, metrics)
-        return replace(model, recipe=Recipe("keras", {"build": build, "loss": loss}))
+        shaped = builder(build)
+        given = {"build": build, "builder": shaped, "loss": loss}
+        return replace(keras_model(shaped, loss, metrics), recipe=Recipe("keras", given))
 
     @staticmethod
     def from_functions(

@@ -149,3 +149,9 @@ def test_clients_that_the_mean_hides():
     assert found and found.prescription.apply(tested).algorithm.name == "ditto"
     fair = {**record, "clients_accuracy_worst_decile": 0.8}
     assert not suspected("FW505", tested, [fair])
+
+
+def test_labels_that_the_loss_refuses_are_no_matter_of_the_accuracy():
+    one_hot = np.eye(10, dtype=np.float32)
+    vectors = replace(CLIENTS, y=one_hot[CLIENTS.y], classes=None)
+    assert suspected("FW501", setup("mlp", vectors, test=None)) is None

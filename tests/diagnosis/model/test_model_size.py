@@ -1,6 +1,6 @@
 import keras
 import pytest
-from model_problem import dense, in_jax, in_keras, relu, repaired, setup, suspected
+from model_problem import LOGITS, dense, in_jax, in_keras, relu, repaired, setup, suspected
 
 from fedwhy.diagnosis import Change, Evidence, Severity
 from fedwhy.diagnosis.causes import model as group
@@ -62,8 +62,9 @@ def test_windows_that_do_not_fit_are_an_error_that_larger_images_mend():
     problem = setup(convolutions(2, 5))
     found = suspected(Evidence(problem))["FW209"]
     assert found.severity is Severity.error
-    assert found.prescription.changes({}) == (Change("prepare", "resize", [32, 32]),)
-    assert Evidence(found.prescription.apply(problem)).model.error is None
+    resized = found.others[0]
+    assert resized.changes({}) == (Change("prepare", "resize", [32, 32]),)
+    assert Evidence(resized.apply(problem)).model.error is None
 
 
 def test_convolutions_of_one_pixel_are_seen():
@@ -71,6 +72,32 @@ def test_convolutions_of_one_pixel_are_seen():
     found = suspected(Evidence(problem))["FW209"]
     assert (found.evidence["blind"], found.evidence["convolutions"]) == (2, 5)
     assert found.severity is Severity.note
+
+
+def test_a_pooling_of_the_whole_image_is_a_suspicion_that_smaller_windows_mend():
+    def build():
+        layers = keras.layers
+        return keras.Sequential(
+            [layers.Conv2D(4, 3), layers.MaxPooling2D(6), layers.Flatten(), layers.Dense(10)]
+        )
+
+    problem = setup(Model.from_keras(build, LOGITS))
+    found = suspected(Evidence(problem))["FW209"]
+    assert (found.evidence["given"], found.standing) == ([6, 6], False)
+    better = Evidence(found.prescription.apply(problem)).model
+    assert [pooling.gives for pooling in better.poolings] == [(3, 3)]
+
+
+def test_a_model_that_only_guesses_is_not_called_too_small():
+    flat = Evidence(setup(Model.from_zoo("softmax")), history=history([0.1] * 12, [0.1] * 12))
+    assert suspected(flat) == {}
+
+
+def test_a_larger_model_of_your_own_has_its_other_faults_still():
+    problem = setup(in_keras(relu(2, kernel_initializer="zeros"), dense(10)))
+    larger = suspected(Evidence(problem))["FW208"].prescription.apply(problem)
+    found = suspected(Evidence(larger))
+    assert "FW208" not in found and "FW214" in found
 
 
 def test_a_binary_or_broken_model_has_no_size():

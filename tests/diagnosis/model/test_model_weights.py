@@ -14,7 +14,8 @@ from model_problem import (
     suspected,
 )
 
-from fedwhy.diagnosis import Evidence
+from fedwhy.diagnosis import Evidence, Severity
+from fedwhy.diagnosis.edits.model import redrawn
 from fedwhy.errors import ParameterError
 
 
@@ -39,6 +40,9 @@ WRONG = {
     ),
     "FW214 functions": lambda: in_jax(spread=0.0),
     "FW215 Keras": lambda: in_keras(relu(trainable=False), dense(10)),
+    "FW216 a pull, but no large penalty": lambda: in_keras(
+        dense(10, kernel_regularizer=keras.regularizers.L2(0.1))
+    ),
     "FW216 Keras": lambda: in_keras(relu(kernel_regularizer=keras.regularizers.L2(0.3)), dense(10)),
     "FW217 Keras": lambda: in_keras(relu(), lambda: keras.layers.Dropout(0.95), dense(10)),
     "FW217 Flax": lambda: in_flax(dropped=0.95),
@@ -64,6 +68,20 @@ def test_deep_sigmoids_learn_once_they_are_relus():
     edit = suspected(Evidence(problem))["FW211"].others[0]
     assert problem.train(25, 0).history[-1]["test_accuracy"] < 0.2
     assert edit.apply(problem).train(25, 0).history[-1]["test_accuracy"] > 0.6
+
+
+def test_weights_frozen_in_the_model_are_a_warning_where_they_are_most_of_it():
+    found = suspected(Evidence(setup(in_keras(relu(trainable=False), dense(10)))))["FW215"]
+    assert (found.severity, found.evidence["trained"]) == (Severity.warning, 650)
+
+
+def test_what_was_mended_stays_so_when_the_model_is_made_again():
+    frozen = setup(in_keras(relu(trainable=False), dense(10, **normal(40))))
+    edit = suspected(Evidence(frozen))["FW215"].prescription
+    drawn = frozen.changed(model=redrawn(frozen.model))
+    after = Evidence(edit.apply(drawn)).model
+    assert (after.untrained, after.parameters) == (0, 64 * 64 + 64 + 650)
+    assert after.loss < 5 < Evidence(edit.apply(frozen)).model.loss
 
 
 def test_a_layer_behind_stop_gradient_can_only_be_mended_in_the_code():

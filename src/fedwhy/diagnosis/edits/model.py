@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +15,10 @@ from fedwhy.diagnosis.edits.own_code import advice
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
-from fedwhy.models import Model, Weights
+from fedwhy.models import Model, Recipe, Weights
 
 PyTree = Any
+P = ParamSpec("P")
 Changes = Callable[[Settings], tuple[Change, ...]]
 
 # What a line says that draws initial weights.
@@ -55,6 +57,27 @@ def edited(
     return Edit(what, apply, changes, code)
 
 
+def wrapping(
+    edit: Callable[Concatenate[Model, P], Model],
+) -> Callable[Concatenate[Model, P], Model]:
+    """`edit`, whose models remember what it wrapped, so that this can be rebuilt within it.
+
+    Without it, a model whose layers are changed after its initial weights were mended would begin
+    with the old ones again.
+    """
+
+    @wraps(edit)
+    def apply(model: Model, *args: P.args, **options: P.kwargs) -> Model:
+        def again(other: Model) -> Model:
+            return apply(other, *args, **options)
+
+        made = edit(model, *args, **options)
+        return replace(made, recipe=Recipe("edited", {"model": model, "edit": again}))
+
+    return apply
+
+
+@wrapping
 def linked(model: Model, link: str, scores: bool = False) -> Model:
     """The model whose loss is given `LINKS[link](output)`, and so is its accuracy if `scores`."""
     function = LINKS[link]
@@ -81,6 +104,7 @@ def weights_anew(setup: Setup, what: str, told: str, pattern: str = INITIALISERS
     return edited(what, redrawn, advice(setup, pattern, told))
 
 
+@wrapping
 def redrawn(model: Model) -> Model:
     """The model with initial weights of another scale, see `drawn_anew`."""
 
@@ -92,11 +116,13 @@ def redrawn(model: Model) -> Model:
     return replace(model, init=init)
 
 
+@wrapping
 def unpenalised(model: Model) -> Model:
     """The model without weight penalties."""
     return replace(model, penalty=lambda params: jnp.zeros(()))
 
 
+@wrapping
 def without_noise(model: Model) -> Model:
     """The model that trains as it is evaluated: no dropout. Not for one that has state."""
 
@@ -106,6 +132,7 @@ def without_noise(model: Model) -> Model:
     return replace(model, apply=apply)
 
 
+@wrapping
 def by_the_batch(model: Model) -> Model:
     """The model that is evaluated as it trains, by the statistics of each batch."""
 
@@ -116,6 +143,7 @@ def by_the_batch(model: Model) -> Model:
     return replace(model, apply=apply)
 
 
+@wrapping
 def quicker(model: Model, times: float) -> Model:
     """The model whose moving statistics move so many times as far in a step."""
 
@@ -131,6 +159,7 @@ def moved(old: jax.Array, new: jax.Array, times: float) -> jax.Array:
     return old + (new - old) * times if jnp.issubdtype(old.dtype, jnp.floating) else new
 
 
+@wrapping
 def read_out(model: Model, outputs: int) -> Model:
     """The model with a new, linear last layer of so many outputs on `model.features`.
 
@@ -171,6 +200,7 @@ def read_out(model: Model, outputs: int) -> Model:
     )
 
 
+@wrapping
 def enlarged_inputs(model: Model, times: int) -> Model:
     """The model for images so many times as high and wide, to which its inputs are resized."""
 

@@ -13,7 +13,7 @@ from fedwhy.diagnosis.facts.model_outputs import Outputs, Taken, outputs, taken
 from fedwhy.diagnosis.facts.model_passes import Pass, passes
 from fedwhy.diagnosis.facts.model_statistics import Statistics, statistics, vector
 from fedwhy.diagnosis.facts.model_tensors import Tensor, tensors
-from fedwhy.diagnosis.facts.model_windows import Window, windows
+from fedwhy.diagnosis.facts.model_windows import Window, poolings, windows
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.federated import paths, trees
 from fedwhy.models import Description, Model, Weights
@@ -37,7 +37,7 @@ class ModelFacts(NamedTuple):
     - `noise`: how far outputs of two training passes differ by the random key alone, as a
       variance relative to the mean square of the outputs in evaluation
     - `statistics`: of models that normalise by the batch; None for others
-    - `windows`: the convolutions in order
+    - `windows`: the convolutions in order, and `poolings`
     """
 
     error: str | None = None
@@ -57,6 +57,7 @@ class ModelFacts(NamedTuple):
     noise: float = 0.0
     statistics: Statistics | None = None
     windows: tuple[Window, ...] = ()
+    poolings: tuple[Window, ...] = ()
 
     @property
     def kernels(self) -> tuple[Tensor, ...]:
@@ -91,6 +92,10 @@ def looked_at(setup: Setup) -> ModelFacts:
     drawn = vector(first.output) - vector(other.output)
     described = model.describe(example(clients)[0])
     labels, tried = seen_labels(model, y, evaluated)
+
+    def forward(weights: Weights, x: Any) -> Any:
+        return model.apply(*weights, x, None, False)[0]
+
     return ModelFacts(
         description=described,
         outputs=outputs(evaluated, saturated, described),
@@ -114,9 +119,8 @@ def looked_at(setup: Setup) -> ModelFacts:
             [rows_of(clients, client) for client in some_clients(clients)],
             [spread_rows(clients, start) for start in range(1, CLIENTS + 1)],
         ),
-        windows=windows(
-            lambda w, x: model.apply(*w, x, None, False)[0], weights, example(clients)[0]
-        ),
+        windows=windows(forward, weights, example(clients)[0]),
+        poolings=poolings(forward, weights, example(clients)[0]),
     )
 
 

@@ -75,8 +75,11 @@ def trial_of(data: DataFacts) -> Trial | None:
     if shape[0] == 1:
         right, wrong = right[:, 1:], wrong[:, 1:]
     trial = Trial(y, *((low + (high - low) * o).astype(np.float32) for o in (right, wrong)))
-    loss = jax.eval_shape(data.setup.model.loss, trial.right, y).shape == (len(y),)
-    if not loss:
+    try:
+        losses = jax.eval_shape(data.setup.model.loss, trial.right, y)
+    except Exception:  # Whatever the user's own loss raises of labels that it is not made for.
+        return None
+    if losses.shape != (len(y),):
         return None
     better, worse = (float(np.mean(data.setup.model.loss(o, y))) for o in trial[1:])
     return trial if better < worse else None

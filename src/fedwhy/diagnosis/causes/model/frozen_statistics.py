@@ -5,8 +5,10 @@ from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.edits.model import by_the_batch, edited, quicker
 from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.rebuilding import front, remembering
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Suspicion
+from fedwhy.models import Model
 from fedwhy.simulation.sampling import cohort_size
 
 # A tenth of the old statistics is left by so quick a momentum after 22 steps.
@@ -49,7 +51,12 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     left = remaining(evidence)
     if left is None or left < 0.3 or statistics.momentum is None or statistics.momentum <= QUICK:
         return None
-    times = (1 - QUICK) / (1 - statistics.momentum)
+    times = (1 - QUICK) / max(1 - statistics.momentum, 1e-6)
+
+    def change(model: Model) -> Model:
+        known = front(model) in ("keras", "flax", "zoo")
+        return remembering(model, QUICK) if known else quicker(model, times)
+
     return Suspicion(
         f"moving statistics keep {statistics.momentum:g} of themselves in a step, so that "
         f"{left:.0%} of what they began as is left when the run ends",
@@ -57,7 +64,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         evidence=numbers | {"left": left},
         prescription=edited(
             f"moving statistics of momentum {QUICK}",
-            lambda model: quicker(model, times),
+            change,
             advice(setup, r"BatchNorm", f"Give batch normalisation momentum={QUICK}."),
         ),
         standing=left > 0.5,

@@ -12,6 +12,9 @@ from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 from fedwhy.federated import paths
 
+# Where more of the weights than this stay as they began, it is what the model can learn at most.
+MOST = 0.5
+
 
 def suspect(evidence: Evidence) -> Suspicion | None:
     """Weights cut off from the loss, frozen in the model, or left out of `LocalSGD.trainable`."""
@@ -49,14 +52,14 @@ def frozen_layers(evidence: Evidence) -> Suspicion | None:
     return Suspicion(
         f"{share:.0%} of the weights are frozen in the model: only {facts.parameters} parameters "
         "are trained",
-        confidence=0.5 if share > 0.5 else 0.3,
+        confidence=0.7 if share > MOST else 0.3,
         evidence={"frozen": facts.untrained, "trained": facts.parameters},
         prescription=edited(
             "all layers trained",
             unfrozen,
             advice(evidence.setup, r"trainable", "Set trainable = True."),
         ),
-        severity=Severity.note,
+        severity=Severity.warning if share > MOST else Severity.note,
     )
 
 
@@ -73,12 +76,12 @@ def left_out(evidence: Evidence) -> Suspicion | None:
     left = 1 - trained / facts.parameters
     return Suspicion(
         f"LocalSGD(trainable=...) leaves {left:.0%} of the parameters as they began",
-        confidence=0.6 if left > 0.5 else 0.4,
+        confidence=0.7 if left > MOST else 0.4,
         evidence={"trained": trained, "parameters": facts.parameters},
         prescription=edits.local("all parameters trained", trainable=paths.ALL)._replace(
             changes=lambda settings: (), code="Leave trainable=... out of LocalSGD."
         ),
-        severity=Severity.note,
+        severity=Severity.warning if left > MOST else Severity.note,
     )
 
 

@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.edits.model import edited, linked, read_out
+from fedwhy.diagnosis.edits.model import edited, linked
 from fedwhy.diagnosis.edits.own_code import advice
+from fedwhy.diagnosis.edits.rebuilding import with_logits
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.model import ModelFacts
 from fedwhy.diagnosis.finding import Suspicion
@@ -49,7 +50,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         evidence={"activation": activation, "outside": outside, "outputs": count},
         prescription=edited(
             f"outputs without the {activation}",
-            lambda model: linked(model, inverse) if inverse else read_out(model, count),
+            lambda model: linked(model, inverse) if inverse else with_logits(model, count),
             advice(evidence.setup, activation, f"Leave the last {activation} out."),
         ),
     )

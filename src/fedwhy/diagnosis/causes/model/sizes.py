@@ -1,13 +1,18 @@
-"""Smaller and larger models of the zoo for the same inputs and classes."""
+"""Smaller and larger models for the same inputs and classes.
+
+Of a Keras model that the user has made they are the same layers with other numbers of units, so
+that nothing but its size is changed: another model would have none of its other faults either.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 
 from fedwhy.diagnosis.edits.model import edited
-from fedwhy.diagnosis.edits.rebuilding import of_zoo, with_loss_of
+from fedwhy.diagnosis.edits.rebuilding import front, of_zoo, resized_layers, with_loss_of
 from fedwhy.diagnosis.facts.model import ModelFacts
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
@@ -24,6 +29,8 @@ def smaller(setup: Setup, facts: ModelFacts) -> Edit | None:
         kept = {k: v for k, v in recipe.arguments.items() if k not in ("name", "classes")}
         thin = kept | {"alpha": kept.get("alpha", 1.0) / 4}
         return _zoo(setup, facts, "a quarter of the channels", "mobilenet", **thin)
+    if own_layers(setup, facts):
+        return _resized("hidden layers of an eighth of their units", lambda n: max(n // 8, 8))
     hidden = NARROW if facts.parameters > 5000 else []
     what = "one hidden layer of 32 units" if hidden else "no hidden layer"
     return _zoo(setup, facts, what, "mlp", hidden=hidden)
@@ -31,11 +38,28 @@ def smaller(setup: Setup, facts: ModelFacts) -> Edit | None:
 
 def larger(setup: Setup, facts: ModelFacts) -> Edit | None:
     """Two hidden layers of 200 units; for larger images that have those, convolutions."""
+    if own_layers(setup, facts):
+        return _resized(
+            "hidden layers of four times their units, and at least 200",
+            lambda n: max(4 * n, WIDE[0]),
+        )
     leaf = jax.tree.leaves(setup.clients.x)[0]
     image = leaf.ndim == 4 and min(leaf.shape[1:3]) >= LEAST_SIDE
     if image and facts.parameters > 20_000:
         return _zoo(setup, facts, "the convolutional network of the zoo", "cnn")
     return _zoo(setup, facts, "two hidden layers of 200 units", "mlp", hidden=WIDE)
+
+
+def own_layers(setup: Setup, facts: ModelFacts) -> bool:
+    """Whether the user's own Keras model has a hidden dense layer."""
+    layers = facts.description.layers if facts.description else ()
+    dense = sum(layer.kind == "Dense" and layer.parameters > 0 for layer in layers)
+    return front(setup.model) == "keras" and dense > 1
+
+
+def _resized(what: str, size: Callable[[int], int]) -> Edit:
+    told = f"Try {what}."
+    return edited(what, lambda model: resized_layers(model, size), told)
 
 
 def _zoo(setup: Setup, facts: ModelFacts, what: str, name: str, **options: Any) -> Edit | None:

@@ -30,7 +30,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     quarter = len(training) // 4
     now, before = fmean(training[-quarter:]), fmean(training[-2 * quarter : -quarter])
     gap = now - fmean(test[-quarter:]) if test else 0.0
-    if now > 0.9 or now - before > 0.01 or gap > 0.05:
+    if now > 0.9 or now - before > 0.01 or gap > 0.05 or now < above_chance(evidence):
         return None
     return Suspicion(
         f"training accuracy has levelled off at {now:.0%}, on clients' own examples",
@@ -39,6 +39,16 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         prescription=larger(evidence.setup, facts),
         standing=False,
     )
+
+
+def above_chance(evidence: Evidence) -> float:
+    """The accuracy from which on a model has learned something: a quarter of the way to 1.
+
+    A model that is no better than its commonest class has not filled its capacity.
+    """
+    counts = evidence.data.labels.counts.sum(axis=0)
+    commonest = counts.max(initial=0) / max(counts.sum(), 1)
+    return float(commonest + (1 - commonest) / 4)
 
 
 def narrowest(facts: ModelFacts) -> int | None:

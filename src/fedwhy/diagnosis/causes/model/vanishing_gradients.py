@@ -63,9 +63,11 @@ def cure(setup: Setup, facts: ModelFacts) -> Edit:
 
 def with_relus(setup: Setup) -> Edit:
     """Activations whose slope does not vanish."""
-    told = "Use ReLUs, normalisation between layers, or fewer layers."
+    told = "Use ReLUs and he_normal, normalisation between layers, or fewer layers."
     return edited(
-        "ReLUs in place of sigmoids", rectified, advice(setup, r"sigmoid|tanh|softsign", told)
+        "ReLUs in place of sigmoids, with initial weights for them (He)",
+        rectified,
+        advice(setup, r"sigmoid|tanh|softsign", told),
     )
 
 
