@@ -63,6 +63,19 @@ def test_two_groups_that_contradict_each_other_are_told_apart(healthy):
     assert suspected("FW411", made, updates=(agreeing, agreeing)) is None
 
 
+def test_groups_of_the_same_labels_and_opposite_updates_contradict_each_other_for_sure(digits):
+    made, side = setup(digits, fw.IID(), number=7), np.array([1, 1, 1, -1, 1, -1, 1])
+    same, names = np.outer(side, side), tuple("abcdefg")
+    sent = updates_of(list(np.ones((7, 3))), names)
+    first = sent._replace(cosine=np.where(same > 0, 0.7, 0.0))
+    trained = sent._replace(cosine=0.6 * same)
+    found = suspected("FW411", made, updates=(first, trained))
+    assert found.standing and found.evidence["smaller_group"] == [3, 5]
+    assert found.prescription.apply(made).sampler.left_out == (3, 5)
+    alike = sent._replace(cosine=np.full((7, 7), 0.7))
+    assert suspected("FW411", made, updates=(alike, trained)) is None
+
+
 def test_clients_that_improve_in_vain_are_seen_and_given_another_aggregation(healthy):
     made, history = healthy
     flat = [record | {"test_loss": 2.3} for record in history]
