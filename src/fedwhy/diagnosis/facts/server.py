@@ -14,7 +14,7 @@ from fedwhy.diagnosis.facts import trial
 from fedwhy.diagnosis.facts.self_test import SIZE, SelfTest, key, round_of, self_test, testable
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import FedwhyError
-from fedwhy.federated import trees
+from fedwhy.federated import paths, trees
 from fedwhy.models import Weights
 
 PyTree = Any
@@ -104,6 +104,7 @@ def steps_of(algorithm: Algorithm, server: ServerState, update: Update, populati
         begin = server, jnp.zeros(ROUNDS)
         state, lengths = jax.lax.fori_loop(1, ROUNDS + 1, again, begin)
         first = stepped(server, update, 1)[1]
+        sent = paths.fill(update.weights.params, first)  # What is personal is not.
         evened = trial.evened_out(stepped(server, uneven, 1)[1])
         judged = distances(algorithm.evaluated(state), algorithm.evaluated(server))
         moved = distances(state.weights, server.weights)
@@ -111,7 +112,7 @@ def steps_of(algorithm: Algorithm, server: ServerState, update: Update, populati
         return (
             lengths[0] / length,
             lengths[-1] / length,
-            jnp.where(lengths[0] > 0, trees.cosine(first, update.weights.params), jnp.nan),
+            jnp.where(lengths[0] > 0, trees.cosine(first, sent), jnp.nan),
             evened,
             lengths.max() / jnp.sqrt(numbers),
             least(judged, moved),
