@@ -1,6 +1,7 @@
 """Causes that are seen in the records of a run, and in what its clients sent."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +72,8 @@ def test_groups_of_the_same_labels_and_opposite_updates_contradict_each_other_fo
     trained = sent._replace(cosine=0.6 * same)
     found = suspected("FW411", made, updates=(first, trained))
     assert found.standing and found.evidence["smaller_group"] == [3, 5]
-    assert found.prescription.apply(made).sampler.left_out == (3, 5)
+    sampler: Any = found.prescription.apply(made).sampler
+    assert sampler.left_out == (3, 5)
     alike = sent._replace(cosine=np.full((7, 7), 0.7))
     assert suspected("FW411", made, updates=(alike, trained)) is None
 

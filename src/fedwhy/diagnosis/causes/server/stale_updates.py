@@ -25,7 +25,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     facts = {"staleness": mean, "cohort": drawn.cohort}
     if not isinstance(setup.sampler, Asynchronous):
         why += ": the sampler has clients begin with models of earlier rounds"
-        return Suspicion(why, confidence, facts, edits.synchronous(), severity=severity)
+        # Nothing is won by that, unlike in an asynchronous run, which waits for nobody.
+        return Suspicion(why, 0.9, facts, edits.synchronous(), severity=severity)
     at_work = setup.sampler.concurrency
     return Suspicion(
         f"{why}, with {at_work} clients at work and a step for every {drawn.cohort} that report",
