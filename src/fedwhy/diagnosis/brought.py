@@ -152,6 +152,7 @@ def updates_of(updates: Sequence[Any], ids: Sequence[str]) -> Updates:
         trained_norm=norm,
         fidelity=np.ones(len(rows)),
         after_sent=unknown,
+        begins=unknown,
         mean_fidelity=1.0,
         mean_error=0.0,
         mean_norm=float(np.linalg.norm(matrix.mean(axis=0))),

@@ -13,7 +13,7 @@ from fedwhy import aggregators as ag
 from fedwhy.aggregators.attacks import Alone
 from fedwhy.diagnosis import Evidence
 from fedwhy.diagnosis.causes.clients import CAUSES
-from fedwhy.diagnosis.edits.clients import named, without_clients
+from fedwhy.diagnosis.edits.clients import named, replaced, without_clients
 from fedwhy.simulation.samplers import Population
 
 BY_CODE = {cause.code: cause for cause in CAUSES}
@@ -51,7 +51,7 @@ def test_hostile_clients_are_named_and_left_out(code, attack):
     found = suspicions(evidence)
     assert code in found
     assert tuple(found[code].evidence["clients"]) == HOSTILE
-    repaired = found[code].probes[0].apply(evidence.setup)
+    repaired = found[code].prescription.apply(evidence.setup)
     everyone = Population(repaired.clients, np.arange(10), lambda positions: np.zeros(10))
     sampler: Any = repaired.sampler
     drawn = sampler.draw(everyone, 10, 0, 1).clients
@@ -62,6 +62,32 @@ def test_without_them_a_run_has_the_others_alone():
     setup = setup_of(DIRICHLET, aggregator=attacked(ag.attacks.sign_flip()))
     record = without_clients([3, 7], setup).apply(setup).train(1, 0).history[1]
     assert record["clients"] == 8 and record["attacks"] == 0
+
+
+def test_an_update_turned_around_is_named_under_skew_where_cosines_say_nothing():
+    partition = fw.LabelsPerClient(2)
+    found = suspicions(evidence_of(partition, "mlp", attacked(ag.attacks.sign_flip(5.0))))
+    assert tuple(found["FW603"].evidence["clients"]) == HOSTILE
+    assert "FW604" not in found
+
+
+def test_zeros_of_most_clients_are_named_as_well():
+    silent = ag.attacked(ag.mean(), ag.attacks.free_rider(), clients=list(range(7)))
+    found = suspicions(evidence_of(DIRICHLET, aggregator=silent))["FW605"]
+    assert len(found.evidence["clients"]) == 7 and found.confidence > 0.9
+
+
+def test_in_place_of_clients_new_ones_hold_their_examples():
+    setup = setup_of(DIRICHLET)
+    changed = replaced([3, 7], setup).apply(setup)
+    assert changed.clients.ids.tolist()[10:] == ["client-003-anew", "client-007-anew"]
+    assert changed.clients.sizes[10:].tolist() == setup.clients.sizes[[3, 7]].tolist()
+    start = changed.clients.offsets[10]
+    own = slice(*setup.clients.offsets[3:5])
+    assert np.array_equal(changed.clients.y[start:][: setup.clients.sizes[3]], setup.clients.y[own])
+    everyone = Population(changed.clients, np.arange(12), lambda positions: np.zeros(12))
+    sampler: Any = changed.sampler
+    assert sampler.draw(everyone, 10, 0, 1).clients.tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10, 11]
 
 
 def test_updates_that_are_not_finite_are_named_by_refusals():

@@ -1,6 +1,7 @@
 """Causes that are seen in the records of a run, and in what its clients sent."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,6 +62,20 @@ def test_two_groups_that_contradict_each_other_are_told_apart(healthy):
     assert found.prescription.apply(made).algorithm.name == "ifca"
     agreeing = sent._replace(cosine=np.abs(cosine))
     assert suspected("FW411", made, updates=(agreeing, agreeing)) is None
+
+
+def test_groups_of_the_same_labels_and_opposite_updates_contradict_each_other_for_sure(digits):
+    made, side = setup(digits, fw.IID(), number=7), np.array([1, 1, 1, -1, 1, -1, 1])
+    same, names = np.outer(side, side), tuple("abcdefg")
+    sent = updates_of(list(np.ones((7, 3))), names)
+    first = sent._replace(cosine=np.where(same > 0, 0.7, 0.0))
+    trained = sent._replace(cosine=0.6 * same)
+    found = suspected("FW411", made, updates=(first, trained))
+    assert found.standing and found.evidence["smaller_group"] == [3, 5]
+    sampler: Any = found.prescription.apply(made).sampler
+    assert sampler.left_out == (3, 5)
+    alike = sent._replace(cosine=np.full((7, 7), 0.7))
+    assert suspected("FW411", made, updates=(alike, trained)) is None
 
 
 def test_clients_that_improve_in_vain_are_seen_and_given_another_aggregation(healthy):

@@ -122,6 +122,13 @@ def test_a_server_that_leaves_its_weights_fails_the_self_test(digits):
     assert "do not move" in suspected("FW412", healthy.changed(algorithm=stuck)).why
 
 
+def test_a_server_that_goes_against_the_mean_update_is_certain(digits):
+    broken = setup(digits, server=optax.scale(1.0))
+    found = suspected("FW412", broken)
+    assert found.evidence["cosine"] == pytest.approx(-1) and found.severity == Severity.error
+    assert gone_after("FW412", broken)
+
+
 def test_clients_that_count_alike_are_suspected_where_sizes_differ(digits):
     broken = setup(digits, SKEWED, weighting="uniform")
     found, sizes = suspected("FW405", broken), broken.clients.sizes
@@ -181,6 +188,22 @@ def test_staleness_is_known_before_the_run_and_lowered(digits):
     assert gone_after("FW409", broken)
     assert gone_after("FW409", broken, found.counterfactual)
     assert suspected("FW409", setup(digits, **stale(concurrency=2))) is None
+
+
+def test_staleness_of_a_sampler_of_the_users_own_is_seen(digits):
+    class Slow:
+        waits = False
+
+        def draw(self, population, size, seed, round):
+            cohort = fw.samplers.Uniform().draw(population, size, seed, round)
+            old = np.full(len(cohort.clients), min(4, round - 1), np.int32)
+            return cohort._replace(staleness=old)
+
+    options = {"build": fw.fedbuff, "max_staleness": 10, "rounds": 30}
+    broken = setup(digits, sampler=Slow(), **options)
+    assert suspected("FW409", broken).evidence["staleness"] > 3
+    assert gone_after("FW409", broken)
+    assert suspected("FW409", setup(digits, **options)) is None
 
 
 def test_a_model_that_is_not_evaluated_or_not_sent_is_an_error(digits):

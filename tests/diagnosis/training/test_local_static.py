@@ -112,6 +112,12 @@ def test_a_rate_by_size_is_suspected_without_bounds_only(digits):
     sizes = broken.clients.sizes
     assert found.evidence["factors"][2] == pytest.approx(sizes.max() / 50)
     assert gone_after("FW307", broken)
+    medians, own = found.others[0], found.prescription
+    if "own" not in own.what:
+        medians, own = own, medians
+    factor = found.evidence["factors"][1]
+    rates = [Evidence(edit.apply(broken)).local.rate for edit in (medians, own)]
+    assert rates[0] == pytest.approx(factor * rates[1])
     bounded = setup(digits, local(rate=fw.rates.by_examples(50)), SKEWED)
     assert suspected("FW307", bounded) is None
 
@@ -158,7 +164,12 @@ def test_a_rate_that_remembers_is_an_error(digits):
 
 def test_adam_at_the_clients_is_a_note_and_mimelite_keeps_its_statistics(digits):
     adam = local(optax.adam(1e-3))
-    assert suspected("FW309", setup(digits, adam)).severity == Severity.note
+    found = suspected("FW309", setup(digits, adam))
+    assert found.severity == Severity.note
+    server = found.prescription.apply(setup(digits, adam)).algorithm
+    assert server.name == "fedadam"
+    keys = {(c.table, c.key): c.value for c in found.prescription.changes({})}
+    assert keys["algorithm", "name"] == "fedadam" and keys["server", "learning_rate"] == 0.03
     assert gone_after("FW309", setup(digits, adam))
     assert suspected("FW309", setup(digits, adam, build=fw.mimelite)) is None
     assert suspected("FW309", setup(digits, local(optax.sgd(0.1, 0.9)))) is None

@@ -1,4 +1,4 @@
-"""`without_clients`: a run in which some clients are never drawn."""
+"""Runs in which some clients are never drawn, or others take their place."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fedwhy.data import FederatedDataset
+from fedwhy.data.arranging import at_rows
+from fedwhy.diagnosis.edits.data import on_data
 from fedwhy.diagnosis.finding import Edit
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.engine import Cohort
@@ -67,6 +70,36 @@ def without_clients(positions: Sequence[int], setup: Setup) -> Edit:
         apply,
         code=f"clients = clients.select(~np.isin(clients.ids, {ids!r}))",
     )
+
+
+def replaced(positions: Sequence[int], setup: Setup) -> Edit:
+    """New clients that hold the examples of those at these positions, who never take part.
+
+    What the examples would have brought, had a sound client held them: the counterfactual of
+    clients that send something else than what they have learned. The others keep their positions.
+    """
+    at = np.array(sorted(map(int, positions)))
+    left_out = without_clients(positions, setup)
+
+    def apply(setup: Setup) -> Setup:
+        without = left_out.apply(setup)
+        return on_data(without, lambda clients: with_successors(clients, at), ("clients",))
+
+    return Edit(f"new clients in place of {named(setup.clients.ids[at].tolist())}", apply)
+
+
+def with_successors(clients: FederatedDataset, positions: np.ndarray) -> FederatedDataset:
+    """`clients`, and after them new ones with the examples of those at these positions."""
+    starts, ends = clients.offsets[positions], clients.offsets[positions + 1]
+    theirs = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
+    rows = np.concatenate([np.arange(len(clients)), *theirs])
+    names = clients.ids[positions]
+    if names.dtype.kind in "iu":
+        new = clients.ids.max() + 1 + np.arange(len(names))
+    else:
+        new = np.array([f"{name}-anew" for name in names])
+    sizes = np.concatenate([clients.sizes, clients.sizes[positions]])
+    return at_rows(clients, rows, sizes, np.concatenate([clients.ids, new]))
 
 
 def named(ids: Sequence[object]) -> str:

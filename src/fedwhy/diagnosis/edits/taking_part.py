@@ -35,6 +35,16 @@ def uniform_sampling() -> Edit:
     )
 
 
+def drawn_anew(size: int) -> Edit:
+    """So many clients a round, drawn uniformly from all."""
+    drawn, many = uniform_sampling(), cohort(size)
+    return drawn._replace(
+        what=f"{size} clients a round, drawn uniformly from all",
+        apply=lambda setup: many.apply(drawn.apply(setup)),
+        changes=lambda settings: (*drawn.changes(settings), *many.changes(settings)),
+    )
+
+
 def synchronous() -> Edit:
     """Rounds that wait for their cohort, so that all begin with the current model."""
     return uniform_sampling()._replace(what="rounds that wait for their clients")

@@ -65,6 +65,23 @@ def without_decay() -> Edit:
     )
 
 
+def rate_by_optimizer(examples: int, factor: float) -> Edit:
+    """The rate of the client's optimizer for all sizes, `factor` times lower at so many examples.
+
+    What else `LocalSGD.rate` depends on, such as the round, stays.
+    """
+    same = same_for_all_sizes(examples)
+    what = "the optimizer's own learning rate for clients of all sizes"
+
+    def apply(setup: Setup) -> Setup:
+        return rate(1 / factor).apply(same.apply(setup))
+
+    def changes(settings: Settings) -> tuple[Change, ...]:
+        return tuple(c for c in same.changes(settings) if c.key != "learning_rate")
+
+    return same._replace(what=what, apply=apply, changes=changes)
+
+
 def same_for_all_sizes(examples: int) -> Edit:
     """Every client's rate as if it had so many examples."""
     edit = as_of(

@@ -14,7 +14,7 @@ from fedwhy.diagnosis.facts import trial
 from fedwhy.diagnosis.facts.self_test import SIZE, SelfTest, key, round_of, self_test, testable
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import FedwhyError
-from fedwhy.federated import trees
+from fedwhy.federated import paths, trees
 from fedwhy.models import Weights
 
 PyTree = Any
@@ -28,9 +28,11 @@ class ServerFacts(NamedTuple):
     - `ratio`: how long the first step is, relative to the mean update; `steady`, the step of round
       `ROUNDS` where updates are all alike. NaN where messages carry more than weights, or their
       aggregate is no mean
+    - `along`: the cosine of the first step and the mean update; NaN where it does not move
     - `adaptive`: whether parameters with large updates hardly move further than others
     - `coordinate`: how far the longest of these steps moves a parameter, root mean square
-    - `followed`: how far the evaluated model has moved by then, relative to the server's weights
+    - `followed`: how far the evaluated model has moved by then, relative to the server's weights,
+      in the tensor that is furthest behind
     - `sent`: whether what clients receive changes with the server's weights
     - `shares` float `[clients]`: what each client of the population weighs in a mean of all; None
       where the aggregator is no mean
@@ -40,6 +42,7 @@ class ServerFacts(NamedTuple):
 
     ratio: float
     steady: float
+    along: float
     adaptive: bool
     coordinate: float
     followed: float
@@ -63,7 +66,7 @@ def server_facts(setup: Setup, weights: Weights | None) -> ServerFacts | None:
         return None
     plain = isinstance(like, Update) and not jax.tree.leaves(like.extra)
     averages = algorithm.aggregator.name == "mean"
-    steps = Steps(np.nan, np.nan, False, np.nan, np.nan, True)
+    steps = Steps(np.nan, np.nan, np.nan, False, np.nan, np.nan, True)
     if plain and averages:
         steps = steps_of(algorithm, server, trial.normal(like, SIZE, 0), setup.clients.clients)
     return ServerFacts(
@@ -78,6 +81,7 @@ class Steps(NamedTuple):
 
     ratio: float
     steady: float
+    along: float
     adaptive: bool
     coordinate: float
     followed: float
@@ -99,26 +103,35 @@ def steps_of(algorithm: Algorithm, server: ServerState, update: Update, populati
 
         begin = server, jnp.zeros(ROUNDS)
         state, lengths = jax.lax.fori_loop(1, ROUNDS + 1, again, begin)
+        first = stepped(server, update, 1)[1]
+        sent = paths.fill(update.weights.params, first)  # What is personal is not.
         evened = trial.evened_out(stepped(server, uneven, 1)[1])
-        judged = distance(algorithm.evaluated(state), algorithm.evaluated(server))
-        moved = distance(state.weights, server.weights)
+        judged = distances(algorithm.evaluated(state), algorithm.evaluated(server))
+        moved = distances(state.weights, server.weights)
         length, numbers = trees.norm(update.weights.params), trees.size(update.weights.params)
         return (
             lengths[0] / length,
             lengths[-1] / length,
+            jnp.where(lengths[0] > 0, trees.cosine(first, sent), jnp.nan),
             evened,
             lengths.max() / jnp.sqrt(numbers),
-            jnp.where(moved > 0, judged / jnp.where(moved > 0, moved, 1.0), jnp.nan),
-            (moved == 0) | differs(received(algorithm, state), received(algorithm, server)),
+            least(judged, moved),
+            (moved.sum() == 0) | differs(received(algorithm, state), received(algorithm, server)),
         )
 
     found = trial.once(rounds, server, update, trial.contrast(update))
     return Steps(*(value.item() for value in found))
 
 
-def distance(a: Weights, b: Weights) -> jax.Array:
-    """The norm of the difference of two models' parameters."""
-    return trees.norm(trees.subtract(a.params, b.params))
+def distances(a: Weights, b: Weights) -> jax.Array:
+    """The norms of the differences of two models' parameters, `[tensors]`."""
+    return jnp.stack(list(map(trees.norm, jax.tree.leaves(trees.subtract(a.params, b.params)))))
+
+
+def least(judged: jax.Array, moved: jax.Array) -> jax.Array:
+    """The least of one relative to the other where that moves; NaN where nothing does."""
+    shares = jnp.where(moved > 0, judged / jnp.where(moved > 0, moved, 1.0), jnp.inf)
+    return jnp.where((moved > 0).any(), shares.min(), jnp.nan)
 
 
 def received(algorithm: Algorithm, server: ServerState) -> PyTree:

@@ -29,6 +29,8 @@ PyTree = Any
 
 # The most clients of a round that are examined, and the most bytes of their updates.
 MOST_CLIENTS, MOST_BYTES = 100, 2**31
+# The part of an update by which it is seen where it leads to.
+PIECE = 0.1
 # Bytes of updates above which one device works, not each core: every device holds all updates.
 MUCH = 2**27
 
@@ -50,6 +52,8 @@ class Updates(NamedTuple):
       attacks
     - `fidelity` float `[clients]`: the cosine of what it trained and what reached the rule
     - `after_sent` float `[clients]`: as `after`, by the global model and what reached the rule
+    - `begins` float `[clients]`: as `after_sent`, after a first piece of the way: a tenth of what
+      reached the rule, and of the median client's norm where it is longer
     - `mean_fidelity`, `mean_error`: of the weighted means of what was trained (t) and of what
       reached the rule (s), their cosine and `|s - t|^2 / |t|^2`
     - `mean_norm`: of the weighted mean of what was trained
@@ -71,6 +75,7 @@ class Updates(NamedTuple):
     trained_norm: np.ndarray
     fidelity: np.ndarray
     after_sent: np.ndarray
+    begins: np.ndarray
     mean_fidelity: float
     mean_error: float
     mean_norm: float
@@ -161,6 +166,11 @@ class Examination:
             loss if found.fidelity[row] > 0.999 else self._after(weights, seen.sent, row, p)
             for row, (p, loss) in enumerate(zip(seen.position, after, strict=True))
         ]
+        typical = float(np.median(norm[norm > 0])) if norm.any() else 0.0
+        begins = [
+            self._after(weights, seen.sent, row, p, PIECE * min(1.0, typical / max(n, 1e-30)))
+            for row, (p, n) in enumerate(zip(seen.position, norm, strict=True))
+        ]
         reasons = (
             refused.get(int(p), "" if there else "the aggregator did not take it")
             for p, there in zip(seen.position, seen.there, strict=True)
@@ -178,6 +188,7 @@ class Examination:
             trained_norm=found.trained_norm,
             fidelity=found.fidelity,
             after_sent=np.array(after_sent),
+            begins=np.array(begins),
             mean_fidelity=float(found.mean_fidelity),
             mean_error=float(found.mean_error),
             mean_norm=float(found.mean_norm),
@@ -186,9 +197,12 @@ class Examination:
             confusion=np.stack(confusion) if confusion else None,
         )
 
-    def _after(self, weights: Weights, rows: PyTree, row: int, position: int) -> float:
+    def _after(
+        self, weights: Weights, rows: PyTree, row: int, position: int, part: float = 1.0
+    ) -> float:
         """The mean loss of a client's examples by the global model, moved by its update."""
         params, state = trees.row(rows, row).weights
+        params = params if part == 1.0 else trees.scale(params, part)
         moved = Weights(
             trees.move(weights.params, paths.fill(params, weights.params)),
             trees.move(weights.state, state),

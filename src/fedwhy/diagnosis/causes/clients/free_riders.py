@@ -9,8 +9,7 @@ from fedwhy.data import FederatedDataset
 from fedwhy.data.arrays import take
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.clients.outliers import consistently, rows_of, with_others
-from fedwhy.diagnosis.causes.clients.sign_flipping import AGAINST
-from fedwhy.diagnosis.edits.clients import named, without_clients
+from fedwhy.diagnosis.edits.clients import named, replaced, without_clients
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.diagnosis.finding import Suspicion
@@ -19,6 +18,8 @@ from fedwhy.diagnosis.finding import Suspicion
 ZERO, EQUAL = 1e-6, 1e-5
 # Cosines with what was trained: of what has nothing to do with it, and of what is sent as it is.
 UNRELATED, FAITHFUL = 0.3, 0.9
+# The cosine with the others of one who works against them: that is more than riding along.
+AGAINST = -0.3
 
 
 class Kinds(NamedTuple):
@@ -29,15 +30,17 @@ class Kinds(NamedTuple):
     unrelated: np.ndarray
 
     @property
-    def any(self) -> np.ndarray:
-        """Who does one of these."""
-        return self.zero | self.copied | self.unrelated
+    def own(self) -> np.ndarray:
+        """Who sends something, but nothing of its own."""
+        return self.copied | self.unrelated
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
     """Zero updates, copies of others', and updates that are not what the client has trained."""
-    clients = evidence.setup.clients
-    found = consistently(evidence, lambda updates: kinds(updates, clients).any)
+    clients, trains = evidence.setup.clients, trained(evidence)
+    silent = consistently(evidence, lambda updates: zero(updates) & trains[updates.position], 1.0)
+    dishonest = consistently(evidence, lambda updates: kinds(updates, clients).own)
+    found = sorted({*silent, *dishonest})
     if not found or evidence.updates is None:
         return None
     each = [(updates, kinds(updates, clients)) for updates in evidence.updates]
@@ -65,22 +68,45 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     sure = all(kind == "the update zero" for kind in what.values())
     return Suspicion(
         f"{told[0].upper()}{told[1:]}, which counts like what the others send",
-        0.9 if sure else 0.75,
+        0.97 if sure else 0.75,
         {"clients": names, "sends": what},
         without_clients([position for position, _ in found], evidence.setup),
+        replaced([position for position, _ in found], evidence.setup),
     )
+
+
+def trained(evidence: Evidence) -> np.ndarray:
+    """Which clients of the population take a local step at all; the others are FW114's."""
+    if evidence.local is None:
+        return np.ones(evidence.setup.clients.clients, bool)
+    return evidence.local.steps > 0
 
 
 def kinds(updates: Updates, clients: FederatedDataset) -> Kinds:
     """What each client sends; nothing is said of refused messages."""
-    taken = np.array([not reason for reason in updates.refused])
-    median = np.median(updates.norm[taken]) if taken.any() else 0.0
-    zero = taken & (updates.norm <= ZERO * median) & (median > 0)
-    there = taken & ~zero
+    taken, nothing = taken_of(updates), zero(updates)
+    there = taken & ~nothing
     as_trained = np.median(updates.fidelity[there]) > FAITHFUL if there.any() else False
     turned = with_others(updates) < AGAINST
     unrelated = there & as_trained & (np.abs(updates.fidelity) < UNRELATED) & ~turned
-    return Kinds(zero, there & copied(updates, clients), unrelated)
+    return Kinds(nothing, there & copied(updates, clients), unrelated)
+
+
+def zero(updates: Updates) -> np.ndarray:
+    """Who sends nothing at all, beside the median of those who send something; bool `[clients]`.
+
+    They may be a majority: what is zero in a round that moves others is no matter of opinion.
+    """
+    taken = taken_of(updates)
+    sent = updates.norm[taken & (updates.norm > 0)]
+    if not len(sent):
+        return np.zeros(len(updates.norm), bool)
+    return taken & (updates.norm <= ZERO * np.median(sent))
+
+
+def taken_of(updates: Updates) -> np.ndarray:
+    """Whose message was not refused, bool `[clients]`."""
+    return np.array([not reason for reason in updates.refused], bool)
 
 
 def copied(updates: Updates, clients: FederatedDataset) -> np.ndarray:

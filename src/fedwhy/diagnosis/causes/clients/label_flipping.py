@@ -7,6 +7,7 @@ LFighter compares gradients of the output layer, which carry `predicted - label`
 this compares these two themselves, at the trained model.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     confusion = updates.confusion if updates else None
     if updates is None or confusion is None or np.median(recognised(confusion)) < RECOGNISED:
         return None
-    found = flips(confusion)
+    found = surest(flips(confusion))
     rows = sorted({flip.row for flip in found})
     if not rows or len(rows) >= MOST * len(updates.ids):
         return None
@@ -74,6 +75,12 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         without_clients(updates.position[rows].tolist(), evidence.setup),
         standing=several,
     )
+
+
+def surest(found: list[Flip]) -> list[Flip]:
+    """Those of clients with several flips; where no client has several, all of them."""
+    times = Counter(flip.row for flip in found)
+    return [flip for flip in found if times[flip.row] > 1] or found
 
 
 def recognised(confusion: np.ndarray) -> np.ndarray:

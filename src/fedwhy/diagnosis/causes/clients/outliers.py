@@ -42,13 +42,13 @@ def with_others(updates: Updates, chosen: np.ndarray | None = None) -> np.ndarra
 
 
 def consistently(
-    evidence: Evidence, suspicious: Callable[[Updates], np.ndarray]
+    evidence: Evidence, suspicious: Callable[[Updates], np.ndarray], most: float = MOST
 ) -> list[tuple[int, str]]:
     """Position and name of the clients whom all of the evidence's updates find `suspicious`.
 
     `suspicious(updates)` is bool `[clients]`. Updates at a model that has diverged say nothing;
     of updates that were brought no loss is known, and `before` is NaN.
-    Empty where that would be half of the clients or more.
+    Empty where that would be half of the clients or more, or `most` of them.
     """
     found: set[tuple[int, str]] | None = None
     for updates in evidence.updates or ():
@@ -57,7 +57,7 @@ def consistently(
             continue
         chosen = np.flatnonzero(suspicious(updates))
         these = {(int(updates.position[at]), updates.ids[at]) for at in chosen}
-        if len(these) >= MOST * len(updates.ids):
+        if len(these) >= most * len(updates.ids):
             return []
         found = these if found is None else found & these
     return sorted(found or ())

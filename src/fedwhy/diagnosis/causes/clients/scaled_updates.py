@@ -9,7 +9,7 @@ from fedwhy.diagnosis.causes.clients.outliers import (
     deviation,
     rows_of,
 )
-from fedwhy.diagnosis.causes.clients.sign_flipping import TURNED
+from fedwhy.diagnosis.causes.clients.sign_flipping import TURNED, leads_up
 from fedwhy.diagnosis.edits.clients import named, without_clients
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.updates import Updates
@@ -69,7 +69,8 @@ def suspicious(updates: Updates, steps: np.ndarray) -> np.ndarray:
     there = updates.norm > 0
     each = updates.norm / np.maximum(steps[updates.position], 1)
     long = stands_out(updates.norm, there) & stands_out(each, there)
-    return (long & (updates.fidelity > TURNED)) | (grown(updates) > LONG / 2)
+    found = (long & (updates.fidelity > TURNED)) | (grown(updates) > LONG / 2)
+    return found & ~leads_up(updates)  # Those are turned around, FW603.
 
 
 def grown(updates: Updates) -> np.ndarray:

@@ -9,9 +9,11 @@ from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.updates import Updates
 from fedwhy.diagnosis.finding import Suspicion
 
-# Cosines: against what the client trained, against the others, and of the others among each other.
-TURNED, AGAINST, AGREE = -0.5, -0.3, 0.3
-# The share of the other clients whose updates improve their own loss.
+# The cosine of what was trained and what was sent: turned around, and hardly changed.
+TURNED, AS_TRAINED = -0.5, 0.5
+# A rise of the own loss that counts, relative to the median fall at those whose loss falls.
+RISE = 0.2
+# The share of the clients whose updates must improve their own loss.
 IMPROVE = 0.6
 
 
@@ -22,22 +24,26 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         return None
     updates = evidence.updates[0]
     rows = rows_of(updates, found)
-    before, after = updates.before[rows].mean(), updates.after_sent[rows].mean()
+    before, begins = updates.before[rows].mean(), updates.begins[rows].mean()
+    after = updates.after_sent[rows].mean()
     turned = updates.fidelity[rows]
-    against = with_others(updates, updates.after_sent <= updates.before)[rows]
+    against = with_others(updates, ~leads_up(updates))[rows]
     names = [name for _, name in found]
     told = f"what {named(names)} sent raises the loss of the sender's own examples"
     compared = (
-        f"a cosine of {turned.mean():.2f} with what was trained"
+        f"; it has a cosine of {turned.mean():.2f} with what was trained"
         if (turned < TURNED).all()
-        else f"a cosine of {against.mean():.2f} with the others, who agree among each other"
+        else f", where the other clients' updates lower theirs; its cosine with them is "
+        f"{against.mean():.2f}"
     )
     return Suspicion(
-        f"{told[0].upper()}{told[1:]} (from {before:.2f} to {after:.2f}), with {compared}",
-        0.95 if (turned < TURNED).all() else 0.8,
+        f"{told[0].upper()}{told[1:]} (from {before:.2f} to {begins:.2f} with a tenth of it and "
+        f"{after:.2f} with all of it){compared}",
+        0.95,
         {
             "clients": names,
             "loss_before": updates.before[rows].tolist(),
+            "loss_with_a_tenth": updates.begins[rows].tolist(),
             "loss_after": updates.after_sent[rows].tolist(),
             "cosine_with_trained": turned.tolist(),
             "cosine_with_others": against.tolist(),
@@ -47,14 +53,22 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 
 def suspicious(updates: Updates) -> np.ndarray:
-    """Whose update makes things worse for itself, where most others' make them better."""
-    worse = updates.after_sent > updates.before
-    others = with_others(updates, ~worse)
-    agree = np.median(others[~worse]) > AGREE if (~worse).any() else False
-    unlike = agree | (updates.fidelity < -TURNED)
-    turned = (updates.fidelity < TURNED) | (unlike & (others < AGAINST))
-    improving = np.mean(updates.after_sent < updates.before)
-    return worse & turned & (updates.norm > 0) & (improving >= IMPROVE)
+    """Whose update makes things worse for itself from its first piece on, unlike most others'."""
+    improving = np.mean(updates.begins < updates.before)
+    told = (updates.fidelity > AS_TRAINED) | (updates.fidelity < TURNED)
+    return leads_up(updates) & told & (improving >= IMPROVE)
+
+
+def leads_up(updates: Updates) -> np.ndarray:
+    """Whose update leads up the loss of the sender's own examples, bool `[clients]`.
+
+    The first piece of an update tells its direction: one that is only too long goes down at first,
+    and one that is turned around goes up. The rise counts from `RISE` of the fall at others.
+    """
+    change = updates.begins - updates.before
+    fallen = change[change < 0]
+    fall = float(np.median(-fallen)) if len(fallen) else 0.0
+    return (updates.norm > 0) & (change > RISE * fall) & (updates.after_sent > updates.before)
 
 
 CAUSE = Cause("FW603", "Some clients send updates that point the wrong way", suspect)

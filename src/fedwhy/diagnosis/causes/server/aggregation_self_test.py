@@ -5,16 +5,22 @@ import numpy as np
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.server.pairwise_averaging import halves, mean_of_all
+from fedwhy.diagnosis.edits.server import signature
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.self_test import SelfTest
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 
 # Rounding errors of a sum are far below this.
 OFF = 1e-2
+# Adaptive steps, which go by signs, still have a cosine of about 0.8 with what they follow.
+BACKWARDS = -0.5
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
-    """By what comes of made-up messages: equal ones, in another order, one after another."""
+    """By what comes of made-up messages: equal ones, in another order, one after another.
+
+    And by the server's first step on a made-up mean update.
+    """
     server = evidence.server
     if server is None or (server.test is not None and halves(server.test)):
         return None
@@ -26,6 +32,15 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             Edit("a server that steps", edits.without_change, code=STEPS),
             severity=Severity.error,
         )
+    if server.along < BACKWARDS:
+        return Suspicion(
+            "the server moves against the mean update: its step has a cosine of "
+            f"{server.along:.2f} with it",
+            0.97,
+            {"cosine": server.along, "step_over_update": server.ratio},
+            along(evidence),
+            severity=Severity.error,
+        )
     if server.test is None or not (failed := failure(server.test)):
         return None
     return Suspicion(
@@ -35,6 +50,13 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         mean_of_all(evidence)._replace(code=CODE),
         severity=Severity.error,
     )
+
+
+def along(evidence: Evidence) -> Edit:
+    """The mean update added, where the server's optimizer can be told; else words."""
+    if "server" in signature(evidence.setup):
+        return edits.plain_server()._replace(code=SIGN)
+    return Edit("a server that moves along the mean update", edits.without_change, code=SIGN)
 
 
 def failure(test: SelfTest) -> str:
@@ -56,6 +78,11 @@ CODE = (
 )
 STEPS = (
     "Algorithm(..., server=...)  ->  return server._replace(weights=...), with the aggregate in it"
+)
+
+SIGN = (
+    "server=optax.scale(rate)  ->  server=optax.sgd(rate): optimizers see the negative mean update "
+    "as their gradient, and go against it"
 )
 
 CAUSE = Cause("FW412", "The aggregation fails its self-test", suspect)

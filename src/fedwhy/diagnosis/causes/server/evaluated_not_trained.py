@@ -31,8 +31,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         )
     if server is not None and server.followed < BEHIND:
         return Suspicion(
-            f"the evaluated model goes {server.followed:.1%} of the way of the server's weights in "
-            "ten rounds",
+            f"a tensor of the evaluated model goes {server.followed:.1%} of the way of the "
+            "server's weights in ten rounds",
             0.97 if server.followed < BEHIND / 10 else 0.8,
             {"followed": server.followed},
             edits.judged_by_the_model(),

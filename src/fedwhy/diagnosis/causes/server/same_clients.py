@@ -2,8 +2,10 @@
 
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.causes.server.too_few_clients import ENOUGH, enough
 from fedwhy.diagnosis.evidence import Evidence
-from fedwhy.diagnosis.finding import Suspicion
+from fedwhy.diagnosis.facts.participation import Participation
+from fedwhy.diagnosis.finding import Edit, Suspicion
 
 # Uniform sampling would reach nearly twice as many clients, or more.
 FEWER = 0.6
@@ -17,6 +19,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     left_out = len(drawn.times) - drawn.seen
     if drawn.seen > FEWER * drawn.expected or not left_out:
         return None
+    prescriptions = drawn_from_all(drawn)
     late = f"; {drawn.late:.0%} of the work comes too late" if drawn.late > 0.1 else ""
     return Suspicion(
         f"in the first {drawn.rounds} rounds {drawn.seen} of {len(drawn.times)} clients take part, "
@@ -28,8 +31,20 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             "rounds": drawn.rounds,
             "late": drawn.late,
         },
-        edits.uniform_sampling(),
+        prescriptions[0],
+        others=prescriptions[1:],
     )
+
+
+def drawn_from_all(drawn: Participation) -> tuple[Edit, ...]:
+    """A uniform draw, of as many clients as now, and where these are few, first of enough.
+
+    Where always the same few took part, their cohort was as small as they are few.
+    """
+    clients, came = len(drawn.times), drawn.times.sum() / drawn.rounds
+    if came >= min(ENOUGH, clients):
+        return (edits.uniform_sampling(),)
+    return edits.drawn_anew(enough(clients, came)), edits.uniform_sampling()
 
 
 CAUSE = Cause("FW408", "The same clients take part in every round", suspect)

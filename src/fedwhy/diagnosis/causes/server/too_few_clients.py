@@ -23,17 +23,21 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if came >= min(ENOUGH, PART * clients):
         return None
     swings = curves.swings(curves.losses(evidence), 0.05)
-    more = min(clients, max(ENOUGH, round(5 * came)))
     few = came < FEW
     jumps = f"; the loss jumps up in {swings:.0%} of its evaluations" if swings > 0.2 else ""
     return Suspicion(
         f"{came:.3g} of {clients} clients take part in a round{jumps}",
-        0.5 if few and jumps else 0.35 if few or jumps else 0.2,
+        0.6 if few and jumps else 0.35 if few or jumps else 0.2,
         {"clients": came, "population": clients, "swings": swings},
-        edits.cohort(more),
+        edits.cohort(enough(clients, came)),
         severity=Severity.note,
         standing=few,
     )
+
+
+def enough(clients: int, came: float) -> int:
+    """How many of so many `clients` are enough for a round, where `came` are too few."""
+    return min(clients, max(ENOUGH, round(5 * came)))
 
 
 CAUSE = Cause("FW407", "Too few clients take part in a round", suspect)

@@ -6,7 +6,7 @@ from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.local import factor
-from fedwhy.diagnosis.finding import Severity, Suspicion
+from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 
 # How much the factor may differ between clients; the bounds of `rates.by_examples` are 0.5 and 2.
 MOST = 4.5
@@ -26,6 +26,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     ratio = largest / smallest if smallest > 0 else np.inf
     if ratio <= MOST:
         return None
+    alike = same_rates(int(some[1]), median)
     grows = beyond > 2 * largest
     return Suspicion(
         f"local steps are {ratio:.3g} times as long at the largest client ({some[2]} examples) "
@@ -36,9 +37,23 @@ def suspect(evidence: Evidence) -> Suspicion | None:
             "factors": [smallest, median, largest],
             "factor_at_ten_times_the_largest": beyond,
         },
-        edits.same_for_all_sizes(int(some[1])),
+        alike[0],
         severity=Severity.warning if ratio > FAR else Severity.note,
+        others=alike[1:],
     )
+
+
+def same_rates(examples: int, factor: float) -> tuple[Edit, ...]:
+    """One rate for all: that of the median client, whose factor this is, and the optimizer's own.
+
+    A factor in numbers of examples may be far from 1 at all clients, so that even the median one
+    has a rate that nobody chose. The optimizer's own comes first then.
+    """
+    same = edits.same_for_all_sizes(examples)
+    if not factor > 0 or factor == 1:
+        return (same,)
+    own = edits.rate_by_optimizer(examples, factor)
+    return (own, same) if not 1 / MOST < factor < MOST else (same, own)
 
 
 CAUSE = Cause("FW307", "The learning rate is scaled by client size without bound", suspect)
