@@ -127,14 +127,14 @@ def vanishing_gradients(setup: Setup, strength: float) -> Setup:
 )
 def exploding_gradients(setup: Setup, strength: float) -> Setup:
     """Hidden weights begin with a deviation of 1 or 4."""
-    kernel = keras.initializers.RandomNormal(stddev=strength)
+    kernel = keras.initializers.RandomNormal(stddev=strength, seed=setup.seed)
     return with_layers(setup, lambda layers: with_hidden(layers, kernel_initializer=kernel))
 
 
 @fault("FW213", where=(*ANY, "heart-mlp"), strengths=(30, 100))
 def initial_loss(setup: Setup, strength: float) -> Setup:
     """The biases of the logits begin far from each other."""
-    bias = keras.initializers.RandomNormal(stddev=strength)
+    bias = keras.initializers.RandomNormal(stddev=strength, seed=setup.seed)
     return with_layers(setup, lambda layers: with_last(layers, bias_initializer=bias))
 
 

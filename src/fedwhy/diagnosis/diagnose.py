@@ -249,7 +249,7 @@ def unproved(
             cause.code,
             cause.title,
             unproved_severity(suspicion, probed=cause.code in best),
-            suspicion.confidence * (0.5 if cause.code in best else 1.0),
+            suspicion.confidence * (0.5 if doubted(suspicion, cause.code in best) else 1.0),
             confirmed=False,
             why=suspicion.why,
             evidence=dict(suspicion.evidence),
@@ -262,10 +262,15 @@ def unproved(
     return tuple(sorted(findings, key=lambda f: (ORDER[f.severity], -f.confidence)))
 
 
-def unproved_severity(suspicion: Suspicion, probed: bool) -> Severity:
-    """How bad a cause is that is not confirmed: where a probe found nothing, mostly a note.
+def doubted(suspicion: Suspicion, probed: bool) -> bool:
+    """Whether a probe that found nothing speaks against it.
 
     What was recognised for certain is there, whether it costs accuracy or not.
     """
-    guess = not suspicion.standing or (probed and suspicion.confidence < CERTAIN)
+    return probed and suspicion.confidence < CERTAIN
+
+
+def unproved_severity(suspicion: Suspicion, probed: bool) -> Severity:
+    """How bad a cause is that is not confirmed: where a probe found nothing, mostly a note."""
+    guess = not suspicion.standing or doubted(suspicion, probed)
     return Severity.note if guess and suspicion.severity is Severity.warning else suspicion.severity

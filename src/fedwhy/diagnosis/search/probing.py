@@ -193,9 +193,11 @@ def worth(search: Search, cause: Cause, suspicion: Suspicion, recovered: float) 
     """What a cause is worth whose removal recovers so much.
 
     Where its prescription is another edit, half of it is what that recovers: of two causes that
-    explain a run alike, the one that can be mended is to be named first.
+    explain a run alike, the one that can be mended is to be named first. What is certain to be
+    there is not weighed by that.
     """
-    if suspicion.counterfactual is not None and suspicion.prescription is not None:
+    mended = suspicion.counterfactual is not None and suspicion.prescription is not None
+    if mended and suspicion.confidence < CERTAIN:
         repair = run_probe(search, cause, suspicion.prescription)
         recovered = (recovered + min(max(repair.recovered, 0.0), recovered)) / 2
     return weight(suspicion, recovered)
