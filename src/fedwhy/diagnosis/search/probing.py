@@ -196,9 +196,9 @@ def worth(search: Search, cause: Cause, suspicion: Suspicion, recovered: float) 
     explain a run alike, the one that can be mended is to be named first. What is certain to be
     there is not weighed by that.
     """
-    mended = suspicion.counterfactual is not None and suspicion.prescription is not None
-    if mended and suspicion.confidence < CERTAIN:
-        repair = run_probe(search, cause, suspicion.prescription)
+    prescription = suspicion.prescription if suspicion.counterfactual is not None else None
+    if prescription is not None and suspicion.confidence < CERTAIN:
+        repair = run_probe(search, cause, prescription)
         recovered = (recovered + min(max(repair.recovered, 0.0), recovered)) / 2
     return weight(suspicion, recovered)
 
