@@ -192,15 +192,16 @@ def ranked(found: Sequence[tuple[float, Suspected, Edit]]) -> list[tuple[Suspect
 def worth(search: Search, cause: Cause, suspicion: Suspicion, recovered: float) -> float:
     """What a cause is worth whose removal recovers so much.
 
-    Where its prescription is another edit, half of it is what that recovers: of two causes that
-    explain a run alike, the one that can be mended is to be named first. What is certain to be
-    there is not weighed by that.
+    Where it is proved by another edit than the prescription, half of it is what that recovers: of
+    two causes that explain a run alike, the one that can be mended is to be named first. What is
+    certain to be there is not weighed by that.
     """
-    prescription = suspicion.prescription if suspicion.counterfactual is not None else None
-    if prescription is not None and suspicion.confidence < CERTAIN:
-        repair = run_probe(search, cause, prescription)
-        recovered = (recovered + min(max(repair.recovered, 0.0), recovered)) / 2
-    return weight(suspicion, recovered)
+    if suspicion.counterfactual is None or suspicion.confidence >= CERTAIN:
+        return weight(suspicion, recovered)
+    repaired = 0.0
+    if suspicion.prescription is not None:
+        repaired = max(run_probe(search, cause, suspicion.prescription).recovered, 0.0)
+    return weight(suspicion, (recovered + min(repaired, recovered)) / 2)
 
 
 def weight(suspicion: Suspicion, recovered: float) -> float:
