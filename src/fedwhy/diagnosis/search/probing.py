@@ -7,7 +7,7 @@
         take the cause whose removal recovers most, weighted by how surely it was recognised
         repeat both runs from other seeds; unless it holds: take the next
         repair it; the repaired run is the new base
-    until the base is near the best run seen, or nothing recovers anything
+    until nothing recovers anything; near the best run seen, only sure causes are tried
 
 Where no single cause recovers anything, two may hide each other: all that were recognised surely
 are repaired together, and each is then planted back to see what it costs.
@@ -148,14 +148,13 @@ def find_causes(search: Search, suspected: Sequence[Suspected]) -> None:
         (pair for pair in suspected if pair[1].probes), key=lambda pair: -pair[1].confidence
     )
     while left and len(search.proofs) < MOST and not search.runs.exhausted:
-        tried = left if search.in_trouble else [pair for pair in left if sure(pair[1])]
+        lost = search.in_trouble and search.base().score < search.enough
+        tried = left if lost else [pair for pair in left if sure(pair[1])]
         proof = first_that_holds(search, alone(search, tried))
         if proof is None:
             break
         remove(search, proof)
         left = [pair for pair in left if pair[0].code != proof.cause.code]
-        if search.base().score >= search.enough:
-            break
     if not search.proofs and search.in_trouble:
         together(search, [pair for pair in left if sure(pair[1])])
 
