@@ -23,8 +23,8 @@ class Fault(NamedTuple):
     - `seeds`: how many seeds each of them is planted with
     - `shows`: whether it must cost accuracy to count. Leaks, duplicates and faults of a metric harm
       in other ways
-    - `mendable`: whether a repair can bring back what it cost. Not where examples, classes or
-      features are gone from all clients
+    - `hopeless`: strengths at which nothing can bring back what it cost: examples, classes,
+      features, or the labels to test with are gone
     """
 
     name: str
@@ -34,7 +34,7 @@ class Fault(NamedTuple):
     strengths: tuple[float, ...]
     seeds: int = 1
     shows: bool = True
-    mendable: bool = True
+    hopeless: tuple[float, ...] = ()
 
     @property
     def code(self) -> str:
@@ -48,13 +48,13 @@ def fault(
     strengths: Sequence[float] = (1.0,),
     seeds: int = 1,
     shows: bool = True,
-    mendable: bool = True,
+    hopeless: Sequence[float] = (),
 ) -> Callable[[Plant], Fault]:
     """Makes a `Fault` of the function that plants it, whose name it takes."""
 
     def of(plant: Plant) -> Fault:
         name = getattr(plant, "__name__", "")
         places = tuple(where), tuple(strengths)
-        return Fault(name, codes, plant, *places, seeds, shows, mendable)
+        return Fault(name, codes, plant, *places, seeds, shows, tuple(hopeless))
 
     return of

@@ -43,7 +43,9 @@ def confirmed(instance: Instance, row: Row) -> bool:
 
 def repaired(instance: Instance, row: Row, effects: check.Effects) -> bool | None:
     """Whether the repaired run has back most of what was lost; None where that is no question."""
-    if not all(fault.shows and fault.mendable for fault in instance.planted):
+    strengths = (strength for _, strength in instance.faults)
+    pairs = zip(instance.planted, strengths, strict=True)
+    if not all(fault.shows and strength not in fault.hopeless for fault, strength in pairs):
         return None
     share = check.recovered(row.get("trained_again") or 0.0, instance, effects)
     return None if share is None else share >= MOST
@@ -105,7 +107,7 @@ Every cause is planted by a small patch in healthy runs (`python -m fault_zoo.pl
 Figures are per cent of instances: the planted cause is the *first* finding, *among three*, and
 *confirmed* by a run without it; *repaired* where a run with all prescriptions, trained anew by the
 zoo, has back at least 90 % of the accuracy that the fault cost, unless what is gone cannot come
-back (examples, classes, features). Seconds are the median of a
+back (examples, classes, features, labels to test with). Seconds are the median of a
 diagnosis on one core. Instances that cost less than 5 points of accuracy are left out, but for
 faults that harm in other ways (leaks, metrics). The diagnosis was tuned on the tuning half."""
 

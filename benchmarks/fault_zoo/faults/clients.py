@@ -53,7 +53,7 @@ def scaled_updates(setup: Setup, strength: float) -> Setup:
     "FW605",
     where=("digits-mlp-two", "digits-softmax-strong", "mnist-mlp-strong"),
     strengths=(5, 8),
-    mendable=False,  # What they hold nobody else does.
+    hopeless=(5, 8),  # What they hold nobody else does.
 )
 def free_riders(setup: Setup, strength: float) -> Setup:
     """So many clients of ten send zeros."""

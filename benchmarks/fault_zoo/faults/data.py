@@ -39,14 +39,14 @@ def label_skew(setup: Setup, strength: float) -> Setup:
     return setup.changed(clients=dealt)
 
 
-@fault("FW102", where=(*MIXED, "digits-cnn-iid"), strengths=(2, 4), mendable=False)
+@fault("FW102", where=(*MIXED, "digits-cnn-iid"), strengths=(2, 4), hopeless=(2, 4))
 def missing_classes(setup: Setup, strength: float) -> Setup:
     """So many classes of the test set are held by no client."""
     missing = random(setup).permutation(classes_of(setup))[: int(strength)]
     return with_clients(setup, setup.clients.filter(~np.isin(setup.clients.y, missing)))
 
 
-@fault("FW103", "FW406", where=EVEN, strengths=(4, 10), mendable=False)
+@fault("FW103", "FW406", where=EVEN, strengths=(4, 10), hopeless=(4, 10))
 def quantity_skew(setup: Setup, strength: float) -> Setup:
     """One client holds all of four classes, the others so many examples each of the rest."""
     clients, rng = setup.clients, random(setup)
@@ -128,7 +128,7 @@ def test_prepared_differently(setup: Setup, strength: float) -> Setup:
     "FW113",
     where=("digits-softmax-iid", "digits-mlp-mild", "mnist-mlp-mild"),
     strengths=(1, 3),
-    mendable=False,
+    hopeless=(1, 3),
 )
 def tiny_clients(setup: Setup, strength: float) -> Setup:
     """Clients hold one or three examples each."""
@@ -175,7 +175,7 @@ def test_in_training(setup: Setup, strength: float) -> Setup:
     return setup.changed(test=replace(test, x=x, y=y))
 
 
-@fault("FW117", where=(*MIXED, "heart-mlp"), strengths=(0.85, 0.95), mendable=False)
+@fault("FW117", where=(*MIXED, "heart-mlp"), strengths=(0.85, 0.95), hopeless=(0.85, 0.95))
 def constant_features(setup: Setup, strength: float) -> Setup:
     """A share of the features is the same number everywhere."""
     features = setup.clients.x[0].size
