@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from fedwhy.diagnosis.catalogue import CAUSES
 from fedwhy.diagnosis.cause import Cause
+from fedwhy.diagnosis.edits.clients import without_the_left_out
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.updates import Examination, Updates
 from fedwhy.diagnosis.finding import Edit, Finding, Severity, Suspicion
@@ -18,6 +20,7 @@ from fedwhy.diagnosis.search.probing import (
     Probe,
     Proof,
     Search,
+    Suspected,
     central,
     find_causes,
 )
@@ -33,6 +36,8 @@ COSTLY = 0.1
 MOST_ROUNDS, LEAST_ROUNDS = 30, 5
 # The share of the budget that one run may take, compilation left out.
 SHARE = 1 / 40
+# Causes that lie in who holds what.
+HOLDINGS = ("FW101", "FW102", "FW103", "FW113")
 ORDER = {Severity.error: 0, Severity.warning: 1, Severity.note: 2}
 
 
@@ -129,10 +134,10 @@ def diagnose_setup(
     evidence.history, evidence.error = baseline.history or None, baseline.error
     evidence.updates = examined(setup, baseline)
     pooled = central(setup, runs)
-    bounds = (baseline.score, pooled and pooled.score, evidence.data.readable)
-    found = Search(setup, runs, max(bound for bound in bounds if bound is not None))
-    suspected = suspicions(evidence)
-    find_causes(found, suspected)
+    bounds = baseline.score, pooled.score if pooled else 0.0
+    found = Search(setup, runs, max(bounds), evidence.data.guessed, partial(look, evidence))
+    find_causes(found)
+    suspected = found.suspected.values()
     proofs = {proof.cause.code for proof in found.proofs}
     confirmed = tuple(proved(proof) for proof in found.proofs)
     rest = unproved([pair for pair in suspected if pair[0].code not in proofs], found.probes)
@@ -173,6 +178,20 @@ def examined(setup: Setup, baseline: Outcome) -> tuple[Updates, Updates] | None:
     server = examination.rounds.place(run.server)
     first = examination(examination.server, 1)
     return first, examination(server, run.history[-1]["round"] + 1, run.states)
+
+
+def look(
+    evidence: Evidence, setup: Setup, outcome: Outcome
+) -> tuple[list[Suspected], float | None]:
+    """What a run shows, see `Look`; `evidence` is that of the run which is diagnosed."""
+    if setup is evidence.setup:
+        return suspicions(evidence), evidence.data.readable
+    seen = without_the_left_out(setup)
+    evidence = Evidence(seen, outcome.history or None, examined(seen, outcome), outcome.error)
+    found = suspicions(evidence)
+    if seen is not setup:  # That clients lack what those hold who are left out is no news.
+        found = [(cause, suspicion) for cause, suspicion in found if cause.code not in HOLDINGS]
+    return found, evidence.data.readable
 
 
 def suspicions(evidence: Evidence) -> list[tuple[Cause, Suspicion]]:

@@ -44,6 +44,15 @@ class LeavingOut:
         return self.sampler.draw(population._replace(positions=there), size, seed, round)
 
 
+def without_the_left_out(setup: Setup) -> Setup:
+    """`setup` as it looks from those who may take part: the others' examples are not there."""
+    if not isinstance(setup.sampler, LeavingOut):
+        return setup
+    there = np.setdiff1d(np.arange(setup.clients.clients), setup.sampler.left_out)
+    part = setup.changed(sampler=setup.sampler.sampler)
+    return on_data(part, lambda clients: clients.select(there), ("clients",))
+
+
 def without_clients(positions: Sequence[int], setup: Setup) -> Edit:
     """The clients of `setup` at these positions never take part.
 

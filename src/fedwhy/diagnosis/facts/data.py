@@ -163,6 +163,13 @@ class DataFacts(ExampleFacts):
         whole = self.reading.test if self.reading.test.any() else self.reading.confusion.sum(axis=0)
         return float(agreement(whole))
 
+    @property
+    def guessed(self) -> float:
+        """The accuracy of saying the commonest class of the test set; 0 where labels are none."""
+        labels = self.labels if self.test_labels is None else self.test_labels
+        fits = labels.form in (CLASS_NUMBERS, ONE_HOT) and labels.counts.any()
+        return float(labels.shares.max()) if fits else 0.0
+
     def read_labels(self, rows: np.ndarray, doubted: Sequence[int]) -> np.ndarray:
         """The labels of the clients' examples `rows` by a classifier that trusts few of them.
 

@@ -6,18 +6,19 @@
         run it without each suspected cause that is left, from the same seed
         take the cause whose removal recovers most, weighted by how surely it was recognised
         repeat both runs from other seeds; unless it holds: take the next
-        repair it; the repaired run is the new base
+        repair it; the repaired run is the new base, and may show causes that were hidden
     until nothing recovers anything; near the best run seen, only sure causes are tried
 
-Where no single cause recovers anything, two may hide each other: all that were recognised surely
-are repaired together, and each is then planted back to see what it costs.
+Where no single cause recovers anything, two may hide each other: all that were recognised surely,
+in the run as it is or without the surest of them, are repaired together, and each is then planted
+back to see what it costs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -89,13 +90,28 @@ class Proof(NamedTuple):
     repaired: float
 
 
+class Look(Protocol):
+    """How a run is looked at."""
+
+    def __call__(self, setup: Setup, outcome: Outcome) -> tuple[list[Suspected], float | None]:
+        """What is suspected of this run, and what its data hold at least; None if not known."""
+        ...
+
+
 @dataclass
 class Search:
-    """What was run, and what it has shown so far."""
+    """What was run, and what it has shown so far.
+
+    `potential` is a score that the data allow, and `chance` that of saying the commonest class.
+    `look` says what is suspected of a run; `suspected` is all that was, by code.
+    """
 
     setup: Setup
     runs: Runs
     potential: float
+    chance: float
+    look: Look
+    suspected: dict[str, Suspected] = field(default_factory=dict)
     probes: list[Probe] = field(default_factory=list)
     proofs: list[Proof] = field(default_factory=list)
     removed: Setup | None = None
@@ -131,8 +147,11 @@ class Search:
 
     @property
     def in_trouble(self) -> bool:
-        """Whether the run is far below what the data hold."""
-        return self.base().score < self.potential - TROUBLE
+        """Whether the run is far below what the data hold, or hardly better than a guess.
+
+        What the data hold is not known where the test set is at fault.
+        """
+        return self.base().score < max(self.potential - TROUBLE, self.chance + NEAR)
 
     @property
     def noise(self) -> float:
@@ -142,21 +161,56 @@ class Search:
         return max(NEAR, 2 * (score * (1 - score) / examples) ** 0.5)
 
 
-def find_causes(search: Search, suspected: Sequence[Suspected]) -> None:
+def find_causes(search: Search) -> None:
     """Looks for what explains the run, the surest first; fills `search`."""
-    left = sorted(
-        (pair for pair in suspected if pair[1].probes), key=lambda pair: -pair[1].confidence
-    )
-    while left and len(search.proofs) < MOST and not search.runs.exhausted:
+    look_at(search, search.setup, search.base())
+    while len(search.proofs) < MOST and not search.runs.exhausted:
         lost = search.in_trouble and search.base().score < search.enough
+        left = left_of(search)
         tried = left if lost else [pair for pair in left if sure(pair[1])]
         proof = first_that_holds(search, alone(search, tried))
         if proof is None:
             break
         remove(search, proof)
-        left = [pair for pair in left if pair[0].code != proof.cause.code]
+        look_at(search, search.now, search.base())
     if not search.proofs and search.in_trouble:
-        together(search, [pair for pair in left if sure(pair[1])])
+        together(search, [pair for pair in left_of(search) if sure(pair[1])])
+    if not search.proofs and search.in_trouble:
+        together(search, behind_the_surest(search))
+
+
+def look_at(search: Search, setup: Setup, outcome: Outcome) -> list[Suspected]:
+    """Suspects what this run shows as well, or more surely than others did; returns all of it."""
+    suspected, readable = search.look(setup, outcome)
+    search.potential = max(search.potential, readable or 0.0)
+    for cause, suspicion in suspected:
+        known = search.suspected.get(cause.code)
+        if known is None or suspicion.confidence > known[1].confidence:
+            search.suspected[cause.code] = cause, suspicion
+    return suspected
+
+
+def behind_the_surest(search: Search) -> list[Suspected]:
+    """The surest cause, and what is surely suspected of the run without it, which it may hide."""
+    surest = next((pair for pair in left_of(search) if sure(pair[1])), None)
+    if surest is None or search.runs.exhausted:
+        return []
+    cause, suspicion = surest
+    edit = suspicion.prescription or suspicion.probes[0]
+    without = applied(search.setup, [edit])
+    if without is None:
+        return []
+    name = "without", cause.code, edit.what
+    hidden = look_at(search, without, search.runs.run(name, without, search.setup.seed))
+    others = [pair for pair in hidden if pair[0].code != cause.code and pair[1].probes]
+    return [surest, *(pair for pair in others if sure(pair[1]))]
+
+
+def left_of(search: Search) -> list[Suspected]:
+    """What is suspected, not proved, and can be probed; the surest first."""
+    proved = {proof.cause.code for proof in search.proofs}
+    left = [pair for code, pair in search.suspected.items() if code not in proved]
+    return sorted((pair for pair in left if pair[1].probes), key=lambda pair: -pair[1].confidence)
 
 
 def sure(suspicion: Suspicion) -> bool:
@@ -165,8 +219,11 @@ def sure(suspicion: Suspicion) -> bool:
 
 
 def alone(search: Search, suspected: Sequence[Suspected]) -> list[tuple[Suspected, Edit]]:
-    """Each cause removed alone; those whose removal recovers something, best first."""
-    found: list[tuple[float, Suspected, Edit]] = []
+    """Each cause removed alone; those whose removal recovers something.
+
+    Those that are certain to be there come first, then those worth most.
+    """
+    found: list[tuple[tuple[bool, float], Suspected, Edit]] = []
     for cause, suspicion in suspected:
         for edit in suspicion.probes:
             if search.runs.exhausted:
@@ -174,18 +231,23 @@ def alone(search: Search, suspected: Sequence[Suspected]) -> list[tuple[Suspecte
             probe = run_probe(search, cause, edit)
             if probe.recovered <= search.noise:
                 continue
-            found.append(
-                (worth(search, cause, suspicion, probe.recovered), (cause, suspicion), edit)
+            rank = (
+                suspicion.confidence >= CERTAIN,
+                worth(search, cause, suspicion, probe.recovered),
             )
-            if suspicion.confidence >= CERTAIN and probe.scores[0] >= search.enough:
+            found.append((rank, (cause, suspicion), edit))
+            if rank[0] and probe.scores[0] >= search.enough:
                 return ranked(found)
             break
     return ranked(found)
 
 
-def ranked(found: Sequence[tuple[float, Suspected, Edit]]) -> list[tuple[Suspected, Edit]]:
-    """Without their worth, the greatest first."""
-    return [(pair, edit) for _, pair, edit in sorted(found, key=lambda each: -each[0])]
+def ranked(
+    found: Sequence[tuple[tuple[bool, float], Suspected, Edit]],
+) -> list[tuple[Suspected, Edit]]:
+    """Without their rank, the greatest first."""
+    best = sorted(found, key=lambda each: each[0], reverse=True)
+    return [(pair, edit) for _, pair, edit in best]
 
 
 def worth(search: Search, cause: Cause, suspicion: Suspicion, recovered: float) -> float:
