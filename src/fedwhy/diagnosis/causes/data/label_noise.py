@@ -52,7 +52,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         left_out = (without_clients(table_clients[noisy].tolist(), evidence.setup),)
     else:
         ids, rest = [], float(agreement(reading.test))
-        all_agree = float(agreement(reading.confusion.sum(axis=0)))
+        all_agree = float(agreement(whole_of(reading)))
         why = (
             f"a linear classifier reads {all_agree:.0%} of the clients' labels as they are given, "
             f"and {rest:.0%} of the test set's, which it was not fitted on"
@@ -93,14 +93,21 @@ def noisy_clients(reading: Reading, test: np.ndarray | None) -> np.ndarray:
 
 
 def gap_to_test(reading: Reading) -> float:
-    """By how much the test set's labels are read better than the clients' own."""
+    """By how much the test set's labels are read better than the median client's own."""
     if reading.test.sum() < 5 * ENOUGH:
         return 0.0
     greatest = reading.test.sum(axis=1).max() / reading.test.sum()
     test = float(agreement(reading.test))
     if test < greatest + READABLE:
         return 0.0
-    return test - float(agreement(reading.confusion.sum(axis=0)))
+    enough = reading.confusion.sum(axis=(1, 2)) >= ENOUGH
+    own = agreement(reading.confusion)[enough] if enough.any() else agreement(whole_of(reading))
+    return test - float(np.median(own))
+
+
+def whole_of(reading: Reading) -> np.ndarray:
+    """Counts of all clients together, `[classes, classes]`."""
+    return reading.confusion.sum(axis=0)
 
 
 def otherwise_explained(evidence: Evidence, noisy: np.ndarray) -> bool:
