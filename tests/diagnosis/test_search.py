@@ -1,5 +1,6 @@
 """The search blames what brings the accuracy back, and repairs it, also where two causes meet."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -43,10 +44,21 @@ def rescaled(factor: float) -> Edit:
     return Edit(f"inputs times {factor}", apply)
 
 
-def searched(setup: Setup, *suspected: tuple[Cause, Suspicion], potential: float = 0.9) -> Search:
-    search = Search(setup, Runs(budget=600, rounds=5), potential)
-    find_causes(search, suspected)
+def searched(setup: Setup, *suspected: tuple[Cause, Suspicion]) -> Search:
+    return searched_by(setup, lambda setup: list(suspected))
+
+
+def searched_by(setup: Setup, suspect: Callable[[Setup], list[tuple[Cause, Suspicion]]]) -> Search:
+    def look(setup: Setup, outcome: Outcome):
+        return suspect(setup), None
+
+    search = Search(setup, Runs(budget=600, rounds=5), look, potential=0.9)
+    find_causes(search)
     return search
+
+
+def dark(setup: Setup) -> bool:
+    return setup.clients.x.max() < 0.1
 
 
 def test_blames_the_cause_whose_removal_recovers_the_accuracy():
@@ -68,7 +80,7 @@ def test_of_two_edits_that_recover_alike_the_surer_suspicion_is_blamed():
 
 def test_a_run_that_is_not_in_trouble_is_not_probed_for_guesses():
     slow = suspicion(0.4, edits.rate(3.0), standing=False)
-    search = searched(setup(), (cause("FW302"), slow), potential=0.9)
+    search = searched(setup(), (cause("FW302"), slow))
     assert search.probes == []
     assert search.proofs == []
 
@@ -81,17 +93,41 @@ def test_a_stronger_prescription_is_taken_where_the_first_recovers_nothing():
     assert search.proofs[0].repair is strong
 
 
-def test_two_causes_that_hide_each_other_are_repaired_together():
-    def nothing_trains(setup: Setup) -> Setup:
-        return setup.with_local(trainable=("*/bias",))
+def test_what_a_repair_uncovers_is_suspected_then():
+    slow, scale = suspicion(0.5, edits.rate(25.0)), suspicion(0.9, rescaled(100.0))
 
-    trains = Edit("all parameters trained", lambda s: s.with_local(trainable=paths.ALL))
-    dark, frozen = suspicion(0.9, rescaled(1e3)), suspicion(0.9, trains)
-    search = searched(
-        nothing_trains(setup(factor=1e-3)), (cause("FW106"), dark), (cause("FW215"), frozen)
-    )
+    def suspect(setup: Setup) -> list[tuple[Cause, Suspicion]]:
+        return [(cause("FW106"), scale)] if dark(setup) else [(cause("FW302"), slow)]
+
+    search = searched_by(setup(rate=0.02, factor=0.01), suspect)
+    assert [proof.cause.code for proof in search.proofs] == ["FW106", "FW302"], search.probes
+
+
+BIAS_ALONE = setup(factor=1e-3).with_local(trainable=("*/bias",))
+SCALED = cause("FW106"), suspicion(0.9, rescaled(1e3))
+THAWED = (
+    cause("FW215"),
+    suspicion(0.9, Edit("all trained", lambda s: s.with_local(trainable=paths.ALL))),
+)
+
+
+def test_two_causes_that_hide_each_other_are_repaired_together():
+    search = searched(BIAS_ALONE, SCALED, THAWED)
     assert {proof.cause.code for proof in search.proofs} == {"FW106", "FW215"}
     assert search.base().score > 0.85
+
+
+def test_a_cause_that_only_shows_behind_the_surest_is_repaired_with_it():
+    search = searched_by(BIAS_ALONE, lambda setup: [SCALED] if dark(setup) else [THAWED])
+    assert {proof.cause.code for proof in search.proofs} == {"FW106", "FW215"}
+
+
+def test_a_run_no_better_than_a_guess_is_in_trouble_whatever_is_possible():
+    search = searched(BIAS_ALONE)
+    lost = replace(search, potential=0.0, chance=0.1)
+    lost.runs.known[(), 0] = lost.base()._replace(score=0.11)
+    assert lost.in_trouble
+    assert not replace(lost, chance=0.05).in_trouble
 
 
 def test_a_counterfactual_proves_what_nothing_can_repair():
@@ -125,6 +161,6 @@ def test_own_models_count_by_their_lead_on_the_clients_own_examples():
 
 @pytest.mark.parametrize("score", [0.5, 0.9])
 def test_noise_is_two_standard_errors_of_an_accuracy(score):
-    search = Search(setup(), Runs(budget=1, rounds=1), 0.9)
+    search = Search(setup(), Runs(budget=1, rounds=1), lambda setup, outcome: ([], None), 0.9)
     search.runs.known[(), 0] = search.runs.run((), setup(), 0)._replace(score=score)
     assert search.noise == pytest.approx(max(0.02, 2 * (score * (1 - score) / 360) ** 0.5))

@@ -135,7 +135,7 @@ def diagnose_setup(
     evidence.updates = examined(setup, baseline)
     pooled = central(setup, runs)
     bounds = baseline.score, pooled.score if pooled else 0.0
-    found = Search(setup, runs, max(bounds), evidence.data.guessed, partial(look, evidence))
+    found = Search(setup, runs, partial(look, evidence), max(bounds), evidence.data.guessed)
     find_causes(found)
     suspected = found.suspected.values()
     proofs = {proof.cause.code for proof in found.proofs}

@@ -108,9 +108,9 @@ class Search:
 
     setup: Setup
     runs: Runs
-    potential: float
-    chance: float
     look: Look
+    potential: float
+    chance: float = 0.0
     suspected: dict[str, Suspected] = field(default_factory=dict)
     probes: list[Probe] = field(default_factory=list)
     proofs: list[Proof] = field(default_factory=list)
