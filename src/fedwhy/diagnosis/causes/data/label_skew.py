@@ -10,8 +10,7 @@ from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 from fedwhy.diagnosis.setup import Setup
 
 LEAST = 0.3
-# Server rate of Adam: Reddi et al. 2021 find 0.01 to 0.1 best on most of their tasks (Table 8).
-ADAPTIVE = 0.03
+ADAPTIVE = 0.03  # Server rate of Adam, where clients' rates suit FedAvg.
 OFTEN = 0.1  # Controls of clients who take part more rarely are out of date.
 
 
