@@ -17,7 +17,6 @@ import os
 import time
 import traceback
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -135,19 +134,21 @@ def main() -> None:
     effects = check.known()
     left = [each for each in chosen(options, effects) if each.id not in there]
     print(f"{len(left)} to do, {len(there)} are there", flush=True)
-    context = multiprocessing.get_context("spawn")
-    with (
-        ProcessPoolExecutor(options.processes, context, max_tasks_per_child=AT_MOST) as pool,
-        options.out.open("a") as lines,
-    ):
-        futures = [pool.submit(judged, instance, effects, options.budget) for instance in left]
-        for future in as_completed(futures):
-            row = future.result()
+    tasks = [(instance, dict(effects), options.budget) for instance in left]
+    # A ProcessPoolExecutor hangs where its processes are replaced (python/cpython issue 115634).
+    pool = multiprocessing.get_context("spawn").Pool(options.processes, maxtasksperchild=AT_MOST)
+    with pool, options.out.open("a") as lines:
+        for row in pool.imap_unordered(asked, tasks):
             effects |= row.get("effects", {})
             check.write(effects)
             lines.write(json.dumps(row, default=float) + "\n")
             lines.flush()
             print(f"{row['seconds']:5.1f}s {row['id']}: {said(row)}", flush=True)
+
+
+def asked(task: tuple[Instance, check.Effects, float]) -> dict[str, Any]:
+    """`judged` of a task."""
+    return judged(*task)
 
 
 def said(row: dict[str, Any]) -> object:
