@@ -202,9 +202,16 @@ def test_trust_is_refused_where_privacy_hides_updates_or_nothing_is_weighed(wrap
         wrap(fw.fedavg(model, LOCAL).with_aggregator(rule))
 
 
+@pytest.mark.parametrize("rule", [median(), private_mean(cohort=4)], ids=["median", "private"])
+def test_a_rule_that_trust_cannot_weigh_is_refused_behind_it_too(rule):
+    with pytest.raises(fw.FedwhyError, match="^algorithm: .*by_quality"):
+        fw.trust.by_quality(fw.fedavg(model, LOCAL), VALIDATION).with_aggregator(rule)
+
+
 def test_local_noise_refuses_trust_by_the_update_that_it_hides():
     hidden = chain(local_noise(), mean("uniform"))
-    algorithm = fw.trust.by_quality(fw.fedavg(model, LOCAL), VALIDATION).with_aggregator(hidden)
+    trusting = fw.trust.by_quality(fw.fedavg(model, LOCAL), VALIDATION)
+    algorithm = trusting._replace(aggregator=hidden)
     with pytest.raises(fw.FedwhyError, match="^trust: local_noise hides updates"):
         train(algorithm, rounds=1)
 

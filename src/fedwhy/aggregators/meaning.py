@@ -86,3 +86,23 @@ def check_privacy(links: Sequence[Link], rule: Aggregator) -> None:
                 "chain",
                 f"{rule.name} clips last of all, which undoes what {link.name} packs; leave it out",
             )
+
+
+def check_weighs(wrapper: str, aggregator: Aggregator) -> None:
+    """Raises `ParameterError` unless the trust that `wrapper` sets can weigh messages.
+
+    It is computed from updates as clients have them, so it would tell of them what privacy hides;
+    and a rule that counts all messages alike has no use for it.
+    """
+    if aggregator.privacy is not None:
+        raise ParameterError(
+            "algorithm",
+            f"{wrapper} weighs updates by what they are before {aggregator.name} hides them, so "
+            "that the guarantee of privacy would not hold; leave one of them out",
+        )
+    if aggregator.traits.alike:
+        raise ParameterError(
+            "algorithm",
+            f"{aggregator.name} counts all messages alike, so {wrapper} would change nothing; take "
+            "a rule that weighs them, such as mean()",
+        )

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from fedwhy.aggregators import Aggregator, Message
+from fedwhy.aggregators.meaning import check_weighs
 from fedwhy.algorithms.recipe import Recipe
 from fedwhy.data import Batching
 from fedwhy.data.augmentation import Augmentation
@@ -149,6 +150,7 @@ class Algorithm(NamedTuple):
       nothing does
     - `max_staleness`: how many rounds old the model may be that a client begins with; 0 where all
       begin with the current one
+    - `trusts`: what says at the client how far its message is trusted, or None
     - `recipe`: the call that made it, or None where nobody recorded that
     """
 
@@ -168,6 +170,7 @@ class Algorithm(NamedTuple):
     clustered: bool = False
     waits: str | None = None
     max_staleness: int = 0
+    trusts: str | None = None
     recipe: Recipe | None = None
 
     def begin(self, weights: Weights, population: int) -> ServerState:
@@ -195,8 +198,8 @@ class Algorithm(NamedTuple):
 
         That takes the place of the algorithm's mean, its weighting included. Raises
         `ParameterError` for an algorithm whose server needs more than one mean of the messages,
-        where the updates of several models would be compared with each other, and where a guarantee
-        of privacy would not hold.
+        where the updates of several models would be compared with each other, where trust in
+        clients would change nothing, and where a guarantee of privacy would not hold.
         """
         if self.aggregator.name != "mean":
             raise ParameterError(
@@ -216,6 +219,8 @@ class Algorithm(NamedTuple):
                 f"{self.name} has a model for each cluster of clients, and {aggregator.name} would "
                 "compare updates of different models; take a mean",
             )
+        if self.trusts is not None:
+            check_weighs(self.trusts, aggregator)
         again = Recipe(aggregating, {"algorithm": self, "aggregator": aggregator})
         return self._replace(aggregator=aggregator, recipe=self.recipe and again)
 

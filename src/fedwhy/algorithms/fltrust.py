@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fedwhy.aggregators import Message, changed
+from fedwhy.aggregators.meaning import check_weighs
 from fedwhy.algorithms.algorithm import (
     Algorithm,
     Batch,
@@ -60,7 +61,7 @@ def fltrust(algorithm: Algorithm, root: Dataset) -> Algorithm:
             f"FLTrust compares what clients and server learn from one model, and weighs a mean, so "
             f"it does not fit {algorithm.name}; take another algorithm",
         )
-    check_weighs("fltrust", algorithm)
+    check_weighs("fltrust", algorithm.aggregator)
     whole = algorithm.received or (lambda broadcast: broadcast)
 
     def plain(broadcast: Broadcast) -> Broadcast:
@@ -97,27 +98,6 @@ def fltrust(algorithm: Algorithm, root: Dataset) -> Algorithm:
         adapt=algorithm.adapt and wrapped(algorithm.adapt),
         received=lambda broadcast: whole(plain(broadcast)),
     )
-
-
-def check_weighs(wrapper: str, algorithm: Algorithm) -> None:
-    """Raises `ParameterError` unless trust can weigh the messages of `algorithm`.
-
-    It is computed from updates as clients have them, so it would tell of them what privacy hides;
-    and a rule that counts all messages alike has no use for it.
-    """
-    aggregator = algorithm.aggregator
-    if aggregator.privacy is not None:
-        raise ParameterError(
-            "algorithm",
-            f"{wrapper} weighs updates by what they are before {aggregator.name} hides them, so "
-            "that the guarantee of privacy would not hold; leave one of them out",
-        )
-    if aggregator.traits.alike:
-        raise ParameterError(
-            "algorithm",
-            f"{aggregator.name} counts all messages alike, so {wrapper} would change nothing; take "
-            "a rule that weighs them, such as mean()",
-        )
 
 
 def trusted(message: Message) -> Message:

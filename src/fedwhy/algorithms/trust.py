@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from fedwhy.aggregators import Decoded, Message
+from fedwhy.aggregators.meaning import check_weighs
 from fedwhy.algorithms.algorithm import Algorithm, ClientWork, Update
 from fedwhy.algorithms.clusters import one_model
-from fedwhy.algorithms.fltrust import check_weighs, fltrust
+from fedwhy.algorithms.fltrust import fltrust
 from fedwhy.algorithms.recipe import recorded
 from fedwhy.data import Dataset
 from fedwhy.errors import ParameterError
@@ -53,7 +54,7 @@ def by_quality(
             f"updates of one; use by_agreement",
         )
 
-    check_weighs("by_quality", algorithm)
+    check_weighs("by_quality", algorithm.aggregator)
 
     def client(model: Model) -> ClientWork:
         work = algorithm.client(model)
@@ -80,7 +81,7 @@ def by_quality(
 
         return work._replace(finish=finish)
 
-    return algorithm._replace(client=client)
+    return algorithm._replace(client=client, trusts="by_quality")
 
 
 def is_part(update: PyTree, params: PyTree) -> bool:
@@ -107,7 +108,7 @@ def by_agreement(algorithm: Algorithm) -> Algorithm:
     its aggregator gives a guarantee of privacy or counts all messages alike.
     """
     inner = one_model(algorithm, "by_agreement").aggregator
-    check_weighs("by_agreement", algorithm)
+    check_weighs("by_agreement", algorithm.aggregator)
 
     def init(update: Update) -> Recalled:
         return Recalled(inner.init(update), trees.zeros(trees.as_float32(update.weights.params)))

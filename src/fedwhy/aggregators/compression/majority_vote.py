@@ -15,7 +15,6 @@ import jax.numpy as jnp
 from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Traits
 from fedwhy.aggregators.compression.arrays import compressible
 from fedwhy.aggregators.compression.sign import sign
-from fedwhy.aggregators.validation import validate
 from fedwhy.parameters import Positive, checked
 
 PyTree = Any
@@ -64,7 +63,6 @@ def majority_vote(*, step: Positive | None = None) -> Aggregator:
         "majority_vote",
         encode,
         decode,
-        refusal=validate(),
         packed=sign().packed,
         traits=Traits(alike=True),
     )

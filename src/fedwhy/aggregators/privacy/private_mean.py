@@ -18,7 +18,6 @@ from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Traits
 from fedwhy.aggregators.privacy.adaptive_clip import AdaptiveClip
 from fedwhy.aggregators.privacy.bounding import bounded, check_untrusted
 from fedwhy.aggregators.privacy.noise import Noise, independent
-from fedwhy.aggregators.validation import validate
 from fedwhy.errors import number
 from fedwhy.federated import trees
 from fedwhy.parameters import Count, OpenFraction, Positive, checked
@@ -100,7 +99,6 @@ def private_mean(
         encode,
         decode,
         init,
-        refusal=validate(),
         traits=Traits(bounds=True, noisy=True),
         privacy=Release(
             noise_multiplier, cohort, delta, accountant, process.correlation, process.rounds

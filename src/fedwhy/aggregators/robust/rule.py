@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 
 from fedwhy.aggregators.aggregator import Aggregator, Decoded, Stack, stacked
-from fedwhy.aggregators.validation import validate
 from fedwhy.errors import ParameterError
 from fedwhy.federated import trees
 
@@ -24,7 +23,7 @@ def robust(name: str, rule: Rule, *, least: int = 1) -> Aggregator:
         aggregate, measured = rule(cleared(stack))
         return Decoded(aggregate, state, measured)
 
-    return stacked(name, cleared)._replace(decode=decode, refusal=validate(), least=least)
+    return stacked(name, cleared)._replace(decode=decode, least=least)
 
 
 def cleared(stack: Stack) -> Stack:

@@ -18,7 +18,6 @@ import jax.numpy as jnp
 from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Traits
 from fedwhy.aggregators.compression.bits import words_of
 from fedwhy.aggregators.secure.ring import residue, whole_number_of
-from fedwhy.aggregators.validation import validate
 from fedwhy.errors import ParameterError
 from fedwhy.federated import trees
 from fedwhy.parameters import Count, Positive, Range, checked
@@ -114,7 +113,6 @@ def secure_mean(
         "secure_mean",
         encode,
         decode,
-        refusal=validate(),
         packed=lambda update: jnp.zeros(words_of(trees.size(update), bits), jnp.uint32),
         traits=Traits(counts=max_weight is not None, hides=True),
     )
