@@ -45,11 +45,14 @@ class LeavingOut:
 
 
 def without_the_left_out(setup: Setup) -> Setup:
-    """`setup` as it looks from those who may take part: the others' examples are not there."""
+    """`setup` as it looks from those who may take part: the others' examples are not there.
+
+    Clients are drawn uniformly, since a sampler of the user's may know the others by position.
+    """
     if not isinstance(setup.sampler, LeavingOut):
         return setup
     there = np.setdiff1d(np.arange(setup.clients.clients), setup.sampler.left_out)
-    part = setup.changed(sampler=setup.sampler.sampler)
+    part = setup.changed(sampler=None)
     return on_data(part, lambda clients: clients.select(there), ("clients",))
 
 
