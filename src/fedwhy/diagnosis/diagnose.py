@@ -15,6 +15,7 @@ from fedwhy.diagnosis.facts.updates import Examination, Updates
 from fedwhy.diagnosis.finding import Edit, Finding, Severity, Suspicion
 from fedwhy.diagnosis.search.probing import (
     CERTAIN,
+    NEAR,
     SURE,
     TROUBLE,
     Probe,
@@ -257,6 +258,7 @@ def unproved(
 ) -> tuple[Finding, ...]:
     """The findings that no probe has confirmed: notes where a probe could have.
 
+    What made the run worse is not prescribed.
     With `guesses`, those that only a probe could have made findings are notes, too.
     """
     best: dict[str, float] = {}
@@ -272,7 +274,7 @@ def unproved(
             confirmed=False,
             why=suspicion.why,
             evidence=dict(suspicion.evidence),
-            prescription=suspicion.prescription,
+            prescription=None if best.get(cause.code, 0.0) < -NEAR else suspicion.prescription,
             recovered=best.get(cause.code),
         )
         for cause, suspicion in suspected

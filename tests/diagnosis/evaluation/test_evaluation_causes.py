@@ -146,7 +146,10 @@ def test_clients_that_the_mean_hides():
     tested = setup(test_clients=CLIENTS)
     record = {"round": 5, "clients_accuracy": 0.9, "clients_accuracy_worst_decile": 0.3}
     found = suspected("FW505", tested, [record])
-    assert found and found.prescription.apply(tested).algorithm.name == "ditto"
+    assert found and found.prescription.apply(tested).algorithm.name == "qffl"
+    alone = tested.changed(test=None, test_clients=CLIENTS.split(test=0.3, seed=0)[1])
+    found = suspected("FW505", alone, [record])
+    assert found and found.prescription.apply(alone).algorithm.name == "ditto"
     fair = {**record, "clients_accuracy_worst_decile": 0.8}
     assert not suspected("FW505", tested, [fair])
 

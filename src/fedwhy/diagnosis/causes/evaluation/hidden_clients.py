@@ -41,10 +41,16 @@ def suspect(evidence: Evidence) -> Suspicion | None:
 
 
 def remedies_for(setup: Setup) -> tuple[Edit, ...]:
-    """Models of the clients' own, and an algorithm that gives a high loss more weight."""
+    """Models of the clients' own, and an algorithm that gives a high loss more weight.
+
+    Models of their own are for runs that are judged by examples that clients hold out. On a test
+    set of all, or what they train with, such a model says nothing.
+    """
     if not replaceable(setup):
         return ()
-    return algorithm("ditto"), algorithm("apfl"), algorithm("qffl", q=1.0)
+    judged_alone = setup.test is None and setup.test_clients is not setup.clients
+    own = (algorithm("ditto"), algorithm("apfl")) if judged_alone else ()
+    return *own, algorithm("qffl", q=1.0)
 
 
 CAUSE = Cause("FW505", "The mean hides clients that are served badly", suspect)
