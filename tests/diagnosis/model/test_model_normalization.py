@@ -25,6 +25,7 @@ def nested(params, x, key, train):
 def test_momentum_is_measured():
     for momentum in (0.5, 0.99, 0.99999):
         statistics = Evidence(setup(normalised(momentum))).model.statistics
+        assert statistics is not None and statistics.momentum is not None
         assert 1 - statistics.momentum == pytest.approx(1 - momentum, rel=0.1)
 
 
