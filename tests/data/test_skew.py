@@ -87,7 +87,7 @@ def test_target_distance_is_that_of_scipy(data, sizes):
     values = st.integers(-3, 3) if data.draw(st.booleans()) else st.floats(-1e3, 1e3)
     y = np.array(data.draw(st.lists(values, min_size=sum(sizes), max_size=sum(sizes))), float)
     offsets = offsets_of(sizes)
-    deviation = y.std() if y.max() > y.min() else 1
+    deviation = y.std() or 1  # Squares of tiny values vanish.
     expected = [
         scipy_stats.wasserstein_distance(part, y) / deviation for part in by_client(y, offsets)
     ]
