@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import machine
-from workloads import CACHE
+from workloads import WORKLOADS, prepare
 
 HERE = Path(__file__).parent
 WARMUP = 4
@@ -33,7 +33,7 @@ class Worker:
     def __init__(self, workload: str, source: Path):
         script = HERE / "systems" / "turn_about.py"
         self.process = subprocess.Popen(
-            [sys.executable, str(script), str(CACHE / workload), str(source)],
+            [sys.executable, str(script), str(prepare(WORKLOADS[workload])), str(source)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
