@@ -134,7 +134,8 @@ def main() -> None:
     effects = check.known()
     left = [each for each in chosen(options, effects) if each.id not in there]
     print(f"{len(left)} to do, {len(there)} are there", flush=True)
-    tasks = [(instance, dict(effects), options.budget) for instance in left]
+    known = dict(effects)  # What is sent to the processes must not change meanwhile.
+    tasks = [(instance, known, options.budget) for instance in left]
     # A ProcessPoolExecutor hangs where its processes are replaced (python/cpython issue 115634).
     pool = multiprocessing.get_context("spawn").Pool(options.processes, maxtasksperchild=AT_MOST)
     with pool, options.out.open("a") as lines:

@@ -107,9 +107,10 @@ Every cause is planted by a small patch in healthy runs (`python -m fault_zoo.pl
 Figures are per cent of instances: the planted cause is the *first* finding, *among three*, and
 *confirmed* by a run without it; *repaired* where a run with all prescriptions, trained anew by the
 zoo, has back at least 90 % of the accuracy that the fault cost, unless what is gone cannot come
-back (examples, classes, features, labels to test with). Seconds are the median of a
-diagnosis on one core. Instances that cost less than 5 points of accuracy are left out, but for
-faults that harm in other ways (leaks, metrics). The diagnosis was tuned on the tuning half."""
+back (examples, classes, features, labels to test with). Seconds are the
+median of a diagnosis on one core, of programs that XLA was told to compile in a hurry. Instances
+that cost less than 5 points of accuracy are left out, but for faults that harm in other ways
+(leaks, metrics). The diagnosis was tuned on the tuning half."""
 
 
 def half(name: str, judged: Sequence[Judged], effects: check.Effects) -> str:

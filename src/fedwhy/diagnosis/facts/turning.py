@@ -7,10 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 SWEEPS = 3
-FIXED = 0.5  # A turn must halve what an image is off by, beyond chance,
-CLEAR = 2.0  # and that must be as many times what chance brings about.
-
-
+# A turn must halve what images are off by, beyond chance, and that must be so many times chance.
+FIXED, CLEAR = 0.5, 2.0
 MOST = 1 << 26  # Means of clients, labels and features, together.
 
 
