@@ -1,20 +1,18 @@
-"""Runs cases, one on each core at a time, and keeps what is finished."""
+"""Runs cases, and keeps what is finished."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from itertools import pairwise
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import fedwhy as fw
+from examples import study
 from examples.why_mobilenet_fails import moving_statistics
 from examples.why_mobilenet_fails.cases import CASES, Case
 from fedwhy.diagnosis import diagnose_setup
@@ -24,8 +22,6 @@ from fedwhy.experiment.fixing import fix
 # The name of a case and a seed.
 Task = tuple[str, int]
 DIAGNOSIS = "diagnosis"
-# Each takes up to two gigabytes.
-MOST_AT_ONCE = 4
 # Seconds for the runs of the diagnosis, and the rounds of each.
 BUDGET, ROUNDS = 600.0, 12
 ON_ONE_CORE = Engine(lanes=1, devices=1, lowering="on")
@@ -109,35 +105,21 @@ def work(task: Task, changes: tuple[str, ...]) -> dict[str, Any]:
 def all_of(
     tasks: Sequence[Task], changes: tuple[str, ...] = (), kept: Path | None = None
 ) -> dict[str, Any]:
-    """The results by name and seed (`"repaired 0"`), of as many tasks at a time as there are cores.
+    """The results by name and seed (`"repaired 0"`).
 
     With `kept`, what is finished is written there, and not run again after an interruption.
     """
     done = json.loads(kept.read_text(encoding="utf-8")) if kept and kept.exists() else {}
     left = [task for task in tasks if called(task) not in done]
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
-    context = get_context("spawn")
-    free: Any = context.Queue()
-    for core in cores[:MOST_AT_ONCE]:
-        free.put(core)
-    os.environ |= {"JAX_NUM_CPU_DEVICES": "1", "JAX_PLATFORMS": "cpu"}
-    with ProcessPoolExecutor(min(len(cores), MOST_AT_ONCE), context, on_core, (free,)) as pool:
-        running = {pool.submit(work, task, changes): task for task in left}
-        for future in as_completed(running):
-            done[called(running[future])] = future.result()
-            print(f"{len(done)} of {len(tasks)}: {called(running[future])}", file=sys.stderr)
-            if kept:
-                kept.write_text(json.dumps(done), encoding="utf-8")
+    results = study.side_by_side(work, [(task, changes) for task in left])
+    for task, result in zip(left, results, strict=True):
+        done[called(task)] = result
+        print(f"{len(done)} of {len(tasks)}: {called(task)}", file=sys.stderr)
+        if kept:
+            kept.write_text(json.dumps(done), encoding="utf-8")
     return done
 
 
 def called(task: Task) -> str:
     """The name of a task's result."""
     return f"{task[0]} {task[1]}"
-
-
-def on_core(free: Any) -> None:
-    """Keeps this process on a core of its own."""
-    core = free.get()
-    if core is not None:
-        os.sched_setaffinity(0, [core])
