@@ -42,7 +42,7 @@ ROUNDS, WARMUP = 15, 5
 LIMIT = 1.3
 
 # Trained with normalisation layers, which the others need not have.
-NORMALISED = ("fedbn",)
+NORMALISED = ("fedbn", "fixbn")
 
 # Arguments of algorithms that need other ones than their defaults here.
 OPTIONS: dict[str, dict[str, Any]] = {}

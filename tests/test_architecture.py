@@ -63,7 +63,7 @@ def test_public_names_are_locked():
         "Preparation QuantitySkew Run RunFolder Shards Source afl aggregators analytics apfl "
         "augment cfl diagnose ditto draw_partition ema fedadagrad fedadam fedala fedasync "
         "fedavg fedavgm fedbn fedbuff fedcm feddc feddyn fedexp fedlin fednova fedper fedprox "
-        "fedrep fedsgd fedyogi ifca lg_fedavg load mime mimelite moon partition perfedavg "
+        "fedrep fedsgd fedyogi fixbn ifca lg_fedavg load mime mimelite moon partition perfedavg "
         "pfedme prepare privacy qffl rates read recorded samplers scaffold shift shifts swa "
         "train trust".split()
     )

@@ -14,7 +14,7 @@ NAMES = [entry.build.__name__ for entry in CATALOGUE]
 MOST_LINES = 150
 
 # Models of algorithms that need more than dense layers.
-MODELS = {"fedbn": 'keras = "normalised:build"'}
+MODELS = dict.fromkeys(("fedbn", "fixbn"), 'keras = "normalised:build"')
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=NAMES)

@@ -39,6 +39,7 @@ from fedwhy.algorithms.fedprox import fedprox
 from fedwhy.algorithms.fedrep import fedrep
 from fedwhy.algorithms.fedsgd import fedsgd
 from fedwhy.algorithms.fedyogi import fedyogi
+from fedwhy.algorithms.fixbn import fixbn
 from fedwhy.algorithms.full_gradient import FullGradient
 from fedwhy.algorithms.ifca import ifca
 from fedwhy.algorithms.lg_fedavg import lg_fedavg
@@ -103,6 +104,7 @@ __all__ = [
     "fedrep",
     "fedsgd",
     "fedyogi",
+    "fixbn",
     "ifca",
     "innermost",
     "lg_fedavg",

@@ -27,6 +27,7 @@ from fedwhy.algorithms.fedprox import fedprox
 from fedwhy.algorithms.fedrep import fedrep
 from fedwhy.algorithms.fedsgd import fedsgd
 from fedwhy.algorithms.fedyogi import fedyogi
+from fedwhy.algorithms.fixbn import fixbn
 from fedwhy.algorithms.ifca import ifca
 from fedwhy.algorithms.lg_fedavg import lg_fedavg
 from fedwhy.algorithms.mime import mime, mimelite
@@ -64,6 +65,7 @@ CATALOGUE = (
     Entry(fedlin, "drift: gradients exchanged first correct every local one", keeps="a gradient"),
     Entry(mime, "drift and noisy batches: local steps mimic a central optimizer's"),
     Entry(mimelite, "drift of adaptive optimizers: their statistics are the server's"),
+    Entry(fixbn, "batches of clients that differ: statistics of all, fixed after some rounds"),
     Entry(moon, "drift of representations: held near the global ones", keeps="its last model"),
     Entry(qffl, "clients that the model serves badly: high losses count more", keeps="its loss"),
     Entry(afl, "clients that the model serves badly: the worst mixture of clients counts"),

@@ -13,7 +13,7 @@ from fedwhy.engine import Traffic, traffic
 from fedwhy.engine.program import enrol
 from fedwhy.engine.traffic import size
 from fedwhy.experiment.tables import Client, client_table
-from fedwhy.models import Model
+from fedwhy.models import Model, Weights
 from fedwhy.models.model import LayerParams
 
 PyTree = Any
@@ -37,12 +37,15 @@ class Cost(NamedTuple):
 
 
 def yardstick() -> Model:
-    """A model with all that some algorithm asks for: layers, a normalisation, features.
+    """A model with all that some algorithm asks for: layers, a normalisation with its statistics.
 
     It is of plain functions, since nothing need be compiled to know their shapes.
     """
 
-    def init(key: jax.Array, example: Any) -> dict[str, jax.Array]:
+    def init(key: jax.Array, example: Any) -> Weights:
+        return Weights(layers(key, example), {"norm/mean": jnp.zeros(200)})
+
+    def layers(key: jax.Array, example: Any) -> dict[str, jax.Array]:
         return {
             "body/kernel": jnp.zeros((example.shape[-1], 200)),
             "norm/scale": jnp.zeros(200),
@@ -53,14 +56,14 @@ def yardstick() -> Model:
         return (x @ params["body/kernel"]) * params["norm/scale"]
 
     model = Model.from_functions(
-        init,
+        layers,
         lambda params, *inputs: features(params, *inputs) @ params["head/kernel"],
         optax.softmax_cross_entropy_with_integer_labels,
         features=features,
     )
     kinds = {"body/kernel": "Dense", "norm/scale": "Normalization", "head/kernel": "Dense"}
-    layers = tuple(LayerParams(kind, (path,)) for path, kind in kinds.items())
-    return replace(model, layers=lambda: layers)
+    named = tuple(LayerParams(kind, (path,)) for path, kind in kinds.items())
+    return replace(model, init=init, layers=lambda: named)
 
 
 @cache

@@ -49,6 +49,7 @@ ALGORITHMS = {
     "fedrep": "FedRep",
     "lg_fedavg": "LG-FedAvg",
     "fedbn": "FedBN",
+    "fixbn": "FixBN",
 }
 
 
