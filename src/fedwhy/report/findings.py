@@ -77,8 +77,10 @@ def proof(finding: Mapping[str, Any], probes: Sequence[Probe]) -> str:
     seeds = f", the mean of {run.seeds} seeds" if run.seeds > 1 else ""
     if finding.get("confirmed"):
         return f"Proved by a run{given}: with {run.what}, {became}{seeds}."
-    chance = ", which may be chance" if before != after and (run.recovered or 0.0) > 0 else ""
-    return f"Not proved by a run{given}: with {run.what}, {became}{seeds}{chance}."
+    doubt = ""
+    if before != after and (run.recovered or 0.0) > 0:
+        doubt = ", which may be chance" if run.seeds > 1 else ", from one seed only"
+    return f"Not proved by a run{given}: with {run.what}, {became}{seeds}{doubt}."
 
 
 def nearest(own: Sequence[Probe], recovered: float | None) -> Probe:
