@@ -42,6 +42,7 @@ CLAIMED = (
     Case("imbalanced", "very uneven classes and sizes", ("FW101", "FW103")),
     Case("overfitting", "20 examples a client, 20 local epochs", ()),
     Case("too_small", "a model with one hidden unit", ("FW208",)),
+    Case("five_leave_bytes", "pixels from 0 to 255 at five of 20 clients", ("FW606",)),
     Case("noisy", "noise on the clients' images", ("FW104", "FW108")),
     Case("rate_too_low", "client learning rate 0.0001", ("FW302",)),
     Case("rate_too_high", "client learning rate 10", ("FW301",)),

@@ -41,8 +41,9 @@ def measure(case: Case, seeds: Sequence[int], changes: Sequence[str] = ()) -> di
 
 
 def read(file: str | Path, seed: int, changes: Sequence[str] = ()) -> Experiment:
-    """The experiment of a file, dealt and trained from this seed."""
-    seeds = (f"partition.seed={seed}", f"train.seed={seed}")
+    """The experiment of a file, trained from this seed, and dealt from it where it is dealt."""
+    dealt = "[partition]" in (HERE / file).read_text(encoding="utf-8")
+    seeds = (f"train.seed={seed}", *[f"partition.seed={seed}"] * dealt)
     return Experiment.read(HERE / file, [*seeds, *changes])
 
 

@@ -37,6 +37,15 @@ def divided_twice() -> fw.Source:
     return source(right.train.x / 255, right.train.y, right.test.x / 255, right.test.y)
 
 
+def five_clients_leave_bytes() -> tuple[fw.FederatedDataset, fw.Dataset]:
+    """Pixels from 0 to 1 at 15 clients, and from 0 to 255 at five."""
+    right = images()
+    clients = fw.partition(right.train, fw.IID(), clients=20)
+    x, owner = clients.x.copy(), np.repeat(np.arange(20), np.diff(clients.offsets))
+    x[owner % 4 == 0] *= 255
+    return fw.FederatedDataset.from_arrays(x, clients.y, owner, classes=10), right.test
+
+
 def labels_from_one() -> fw.Source:
     """Labels from 1 to 10."""
     right = images()
