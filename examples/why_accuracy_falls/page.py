@@ -54,8 +54,8 @@ def described(curves: Curves) -> tuple[str, str, str]:
 def lines(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """What averaging three lines gives."""
     kinds = list(found.values())
-    best = ["the best of them", *(plain(min(one["orders"]) for one in kind) for kind in kinds)]
-    worst = ["the worst of them", *(plain(max(one["orders"]) for one in kind) for kind in kinds)]
+    best = [f"{ORDERS}: best", *(plain(min(one["orders"]) for one in kind) for kind in kinds)]
+    worst = [f"{ORDERS}: worst", *(plain(max(one["orders"]) for one in kind) for kind in kinds)]
     again = [
         "ten passes in sequence",
         *(plain(one["repeated"][-1] for one in kind) for kind in kinds),
@@ -64,7 +64,6 @@ def lines(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     rest = [
         [name, *(plain(one[way] for one in kind) for kind in kinds)] for way, name in WAYS.items()
     ]
-    best[0], worst[0] = f"{ORDERS}: best", f"{ORDERS}: worst"
     rows = [best, worst, once, again, *rest]
     return study.table(["one line by", "alike", "unlike"], rows)
 
@@ -75,10 +74,10 @@ def facts(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     apart = max(one["from_pooled"] for kind in found.values() for one in kind)
     slopes = [slope for one in unlike for slope in one["slopes"]]
     shares = unlike[0]["shares"]
-    after = ["the three clients' shares", *(f"{share:.3f}" for share in shares)]
+    after = [f"{share:.3f}" for share in shares]
     return study.table(
         ["", "first", "second", "last"],
-        [["after one pass", *after[1:4]], ["after ten passes", *after[4:]]],
+        [["after one pass", *after[:3]], ["after ten passes", *after[3:]]],
     ) + (
         f"\n\nSlopes of unlike clients lie between {min(slopes):.2f} and {max(slopes):.2f}, by the "
         f"order alone. The exact solution differs from least squares on the pooled points by "

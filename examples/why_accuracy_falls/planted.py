@@ -45,21 +45,19 @@ def curve(setup: Setup, seed: int) -> list[float]:
 
 
 def diagnosed(case: Planted) -> Diagnosis:
-    """What `fedwhy diagnose` finds."""
-    return diagnose_setup(setup_of(case.file), budget=BUDGET)
+    """What `fedwhy diagnose` finds, in runs as long as the experiment's own."""
+    setup = setup_of(case.file)
+    return diagnose_setup(setup, budget=BUDGET, rounds=setup.rounds)
 
 
 def study(case: Planted, seeds: Sequence[int]) -> dict:
     """The curves of the run as it is, and of the one that the diagnosis makes of it."""
     setup, diagnosis = setup_of(case.file), diagnosed(case)
-    first = next((found for found in diagnosis.findings if found.confirmed), None)
     repaired = diagnosis.repaired
     return {
         "named": diagnosis.findings[0].code if diagnosis.findings else "nothing",
-        "confirmed": [found.code for found in diagnosis.findings if found.confirmed],
         "verdict": diagnosis.verdict,
         "repair": [edit.what for edit in diagnosis.repairs],
-        "recovered": first.recovered if first else None,
         "as it is": [curve(setup, seed) for seed in seeds],
         "repaired": [curve(repaired, seed) for seed in seeds] if repaired else None,
     }
