@@ -17,6 +17,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def options(description: str) -> Options:
     parser.add_argument("--quick", action="store_true", help="a small version, under a minute")
     parser.add_argument("--seeds", default="", help="such as 0,1,2, which is the default")
     given = parser.parse_args()
+    if not given.quick and find_spec("matplotlib") is None:
+        parser.error('the whole study draws pictures, with matplotlib: pip install ".[pictures]"')
     seeds = given.seeds or ("0" if given.quick else "0,1,2")
     return Options(given.quick, tuple(int(seed) for seed in seeds.split(",")))
 

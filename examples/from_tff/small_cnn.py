@@ -8,7 +8,7 @@ Wrong: size is not what it changes. The small network has no batch normalisation
 MobileNet fails by: no gradient trains its moving statistics, and TensorFlow Federated leaves them
 as they began, so that evaluation normalises 27 layers by numbers of no data.
 
-Here: the small network; one with twenty times the weights; and one with four normalised layers,
+Here: the small network; one with 18 times the weights; and one with four normalised layers,
 whose statistics stay as they began (`state="frozen"`), or are averaged, as fedwhy does by default.
 """
 

@@ -6,12 +6,22 @@ each is given the mean of what it brought (Shapley 1953, A Value for n-Person Ga
 """
 
 from collections.abc import Callable, Sequence
-from itertools import permutations
+from itertools import pairwise, permutations
 from statistics import fmean
 
 STATISTICS = "the statistics are left behind"
 SHARDS = "a client holds two digits, not all ten"
 APART = "ten clients train apart, and their models are averaged"
+
+
+def in_order(causes: Sequence[str], score: Callable[[frozenset[str]], float]) -> dict[str, float]:
+    """What mending each cause brings, once those before it are mended.
+
+    >>> in_order(["a", "b"], lambda mended: {0: 0.1, 1: 0.1, 2: 0.9}[len(mended)])
+    {'a': 0.0, 'b': 0.8}
+    """
+    scores = [score(frozenset(causes[:number])) for number in range(len(causes) + 1)]
+    return {cause: b - a for cause, (a, b) in zip(causes, pairwise(scores), strict=True)}
 
 
 def parts(causes: Sequence[str], score: Callable[[frozenset[str]], float]) -> dict[str, float]:
@@ -20,9 +30,5 @@ def parts(causes: Sequence[str], score: Callable[[frozenset[str]], float]) -> di
     >>> parts(["a", "b"], lambda mended: {0: 0.1, 1: 0.1, 2: 0.9}[len(mended)])
     {'a': 0.4, 'b': 0.4}
     """
-    brought: dict[str, list[float]] = {cause: [] for cause in causes}
-    for order in permutations(causes):
-        for number, cause in enumerate(order):
-            before, after = frozenset(order[:number]), frozenset(order[: number + 1])
-            brought[cause].append(score(after) - score(before))
-    return {cause: fmean(values) for cause, values in brought.items()}
+    orders = [in_order(order, score) for order in permutations(causes)]
+    return {cause: fmean(brought[cause] for brought in orders) for cause in causes}

@@ -18,11 +18,11 @@ def initial(model: Model, x: Any) -> PyTree:
 
 
 def taken_anew(forgetful: Model, weights: Weights, x: Any) -> PyTree:
-    """The mean over batches of `x` of their own statistics, by one pass without training.
+    """The mean over batches of `x`, mixed, of their own statistics, by one pass without training.
 
     `forgetful` is the model whose statistics have momentum 0, so that they are those of a batch.
-    Clients can compute it, as a federated mean.
     """
+    x = np.random.default_rng(0).permutation(x)
 
     @jax.jit
     def of_batch(x: jax.Array) -> PyTree:

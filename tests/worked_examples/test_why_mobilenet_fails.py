@@ -76,6 +76,13 @@ def test_the_repaired_run_is_as_good_as_the_one_at_one_place(results):
     assert fmean(page.last(results, "as in TFF", "train_accuracy")) > 0.75
 
 
+def test_one_model_for_clients_of_two_digits_comes_near_the_one_at_one_place(results):
+    one_place, repaired = (
+        fmean(page.last(results, name)) for name in ("one place", "fixed statistics, shards")
+    )
+    assert repaired > one_place - 0.04 > fmean(page.last(results, "shards")) + 0.5
+
+
 def test_the_diagnosis_has_proved_what_it_prescribes(results):
     diagnosis = results["diagnosis 0"]
     code, _, proved = diagnosis["findings"][0]
