@@ -89,11 +89,15 @@ def apfl(
             mixed = own._replace(weights=mix(alpha, own.weights, shared.weights))
             gradient, seen, _ = training.gradient(mixed, batch, broadcast, key)
             own = own._replace(weights=Weights(own.weights.params, seen.weights.state))
-            apart = trees.subtract(local.own.weights.params, shared.weights.params)
+            if alpha_rate:
+                apart = trees.subtract(local.own.weights.params, shared.weights.params)
+                adapted = jnp.clip(alpha - alpha_rate * trees.dot(apart, gradient), 0.0, 1.0)
+            else:
+                adapted = alpha
             return Mixture(
                 training.step(shared, batch, broadcast, key),
                 training.move(own, trees.scale(gradient, alpha)),
-                jnp.clip(alpha - alpha_rate * trees.dot(apart, gradient), 0.0, 1.0),
+                adapted,
             )
 
         def finish(local: Mixture, broadcast: Broadcast):

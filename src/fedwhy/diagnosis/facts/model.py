@@ -89,7 +89,9 @@ def looked_at(setup: Setup) -> ModelFacts:
     other = run.train(weights, x, y, jax.random.fold_in(key, 1))
     evaluated, losses = run.evaluate(weights, x, y)
     saturated, _ = run.evaluate(enlarged(model, weights), x, y)
-    drawn = vector(first.output) - vector(other.output)
+    drawn, both = (vector(first.output) + sign * vector(other.output) for sign in (-1, 1))
+    # Statistics that have not moved yet can make evaluated outputs vanish.
+    said = max(np.sum(vector(evaluated) ** 2), (np.sum(both**2) - np.sum(drawn**2)) / 4, 1e-30)
     described = model.describe(example(clients)[0])
     labels, tried = seen_labels(model, y, evaluated)
 
@@ -110,7 +112,7 @@ def looked_at(setup: Setup) -> ModelFacts:
         tensors=tensors(weights.params, first.gradient, anew.gradient),
         parameters=trees.size(weights.params),
         untrained=untrained(weights.state, first.state),
-        noise=float(np.sum(drawn**2) / 2 / max(np.sum(vector(evaluated) ** 2), 1e-30)),
+        noise=float(np.sum(drawn**2) / 2 / said),
         statistics=statistics(
             train,
             weights,

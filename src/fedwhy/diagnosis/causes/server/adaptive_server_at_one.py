@@ -25,6 +25,8 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         0.9,
         {"move": server.coordinate, "ratio": server.ratio},
         edits.server_rate(edits.rounded(USUAL / server.coordinate)),
+        # Steps of one size for all weights do not suit every model, such as deep normalised ones.
+        others=(edits.plain_server(),) if "server" in takes else (),
     )
 
 
