@@ -58,9 +58,11 @@ def options(description: str) -> Options:
 def side_by_side(work: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
     """`work(*task)` for each task, in their order, by a process for each core (at most four).
 
-    Each process stays on its core: programs of one thread are the fastest way through many tasks.
+    Each process stays on its core, where the system lets it choose: programs of one thread are the
+    fastest way through many tasks.
     """
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
+    may_choose = hasattr(os, "sched_getaffinity")
+    cores = sorted(os.sched_getaffinity(0)) if may_choose else [None] * (os.cpu_count() or 1)
     context = multiprocessing.get_context("spawn")
     free: Any = context.Queue()
     for core in cores[:MOST_AT_ONCE]:

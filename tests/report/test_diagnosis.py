@@ -76,6 +76,12 @@ def test_findings_say_how_they_were_proved(record):
     ]
 
 
+def test_a_gain_from_one_seed_is_called_that(record):
+    for one in record["probes"]:
+        one["scores"], one["base"] = one["scores"][:1], one["base"][:1]
+    assert blocks(record)[1].proof.endswith(", from one seed only.")
+
+
 def test_a_probe_that_was_refused_says_why(record):
     record["findings"][2]["code"] = "FW205"
     assert blocks(record)[2].proof == "It could not be put to the test: the model has no state."

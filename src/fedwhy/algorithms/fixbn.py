@@ -1,4 +1,4 @@
-"""FixBN: FedAvg that stops to normalise by the batch once the moving statistics are good enough.
+"""FixBN: FedAvg that after some rounds no longer normalises by the batch.
 
 Zhong, Chen and Chao, "Making Batch Normalization Great in Federated Deep Learning", 2023, where the
 first `after` rounds are called exploration, and the others calibration.
@@ -10,9 +10,6 @@ first `after` rounds are called exploration, and the others calibration.
                 = LocalSGD(w), which normalises by the statistics of w   (r > after)
         w = w + mean(w_i - w)
 """
-
-from dataclasses import replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,8 +32,6 @@ from fedwhy.algorithms.training import Local
 from fedwhy.errors import ModelError, ParameterError
 from fedwhy.models import Model, Weights
 from fedwhy.parameters import CountOrZero, checked
-
-PyTree = Any
 
 
 @recorded
@@ -74,7 +69,7 @@ def fixbn(
         return base.init(weights, population)
 
     def work(model: Model) -> ClientWork:
-        exploring, calibrating = client.work(model), client.work(as_evaluated(model))
+        exploring, calibrating = client.work(model), client.work(model.as_evaluated())
 
         def local_step(local: Local, batch: Batch, broadcast: Broadcast, key: jax.Array) -> Local:
             return jax.lax.cond(
@@ -88,12 +83,3 @@ def fixbn(
 
     algorithm = base._replace(name="fixbn", init=init, client=work, server=step)
     return algorithm.with_memory(lambda params: jnp.asarray(after == 0))
-
-
-def as_evaluated(model: Model) -> Model:
-    """`model`, which in training computes what it computes in evaluation."""
-
-    def apply(params: PyTree, state: PyTree, x: PyTree, key: jax.Array, train: bool):
-        return model.apply(params, state, x, key, False)
-
-    return replace(model, apply=apply)

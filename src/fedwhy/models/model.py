@@ -199,6 +199,14 @@ class Model:
 
         return prepared_model(self, preparation)
 
+    def as_evaluated(self) -> Model:
+        """Returns this model, which in training computes what it computes in evaluation."""
+
+        def apply(params: PyTree, state: PyTree, x: PyTree, key: Any, train: bool) -> Any:
+            return self.apply(params, state, x, key, False)
+
+        return replace(self, apply=apply)
+
     @staticmethod
     def from_keras(
         build: Callable[[], keras.Model],

@@ -109,3 +109,15 @@ def test_zeros_learn_the_commonest_class_only_until_they_are_drawn_at_random():
 def test_dropout_of_one_layer_is_as_loud_as_its_rate_says():
     noise = Evidence(setup(in_flax(dropped=0.8))).model.noise
     assert noise == pytest.approx(0.8 / (1 - 0.8), rel=0.5)
+
+
+def test_dropout_is_not_loud_because_statistics_that_never_moved_make_evaluation_vanish():
+    layers = keras.layers
+    small = keras.initializers.RandomNormal(stddev=1e-6)
+    dropped = in_keras(
+        lambda: layers.Dense(64, kernel_initializer=small),
+        lambda: layers.BatchNormalization(),
+        lambda: layers.Dropout(0.1),
+        dense(10),
+    )
+    assert Evidence(setup(dropped)).model.noise < 1

@@ -70,6 +70,13 @@ def test_an_adaptive_server_at_one_is_suspected_and_repaired(digits, build):
     assert suspected("FW403", setup(digits, build=build)) is None
 
 
+def test_where_no_adaptive_rate_helps_the_plain_mean_is_tried(digits):
+    broken = setup(digits, server=optax.adam(1.0))
+    (plain,) = suspected("FW403", broken).others
+    assert gone_after("FW403", broken, plain)
+    assert Evidence(plain.apply(broken)).server.ratio == pytest.approx(1.0)
+
+
 def test_means_in_sequence_are_told_from_other_failures(digits):
     broken = setup(digits)
     broken = broken.changed(algorithm=broken.algorithm.with_aggregator(own(in_sequence)))

@@ -125,11 +125,7 @@ def unpenalised(model: Model) -> Model:
 @wrapping
 def without_noise(model: Model) -> Model:
     """The model that trains as it is evaluated: no dropout. Not for one that has state."""
-
-    def apply(params: PyTree, state: PyTree, x: PyTree, key: Any, train: bool) -> Any:
-        return model.apply(params, state, x, key, False)
-
-    return replace(model, apply=apply)
+    return model.as_evaluated()
 
 
 @wrapping

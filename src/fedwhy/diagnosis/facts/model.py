@@ -89,7 +89,8 @@ def looked_at(setup: Setup) -> ModelFacts:
     other = run.train(weights, x, y, jax.random.fold_in(key, 1))
     evaluated, losses = run.evaluate(weights, x, y)
     saturated, _ = run.evaluate(enlarged(model, weights), x, y)
-    drawn, both = (vector(first.output) + sign * vector(other.output) for sign in (-1, 1))
+    drawn = vector(first.output) - vector(other.output)
+    both = vector(first.output) + vector(other.output)
     # Statistics that have not moved yet can make evaluated outputs vanish.
     said = max(np.sum(vector(evaluated) ** 2), (np.sum(both**2) - np.sum(drawn**2)) / 4, 1e-30)
     described = model.describe(example(clients)[0])
