@@ -113,9 +113,8 @@ def test_dropout_of_one_layer_is_as_loud_as_its_rate_says():
 
 def test_dropout_is_not_loud_because_statistics_that_never_moved_make_evaluation_vanish():
     layers = keras.layers
-    small = keras.initializers.RandomNormal(stddev=1e-6)
     dropped = in_keras(
-        lambda: layers.Dense(64, kernel_initializer=small),
+        lambda: layers.Dense(64, **normal(1e-6)),
         lambda: layers.BatchNormalization(),
         lambda: layers.Dropout(0.1),
         dense(10),
