@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from fedwhy.aggregators import ATTACKS
 from fedwhy.algorithms import ALGORITHMS
 from fedwhy.cli import main
 
@@ -116,7 +117,8 @@ def test_partition_draws_a_picture(fedwhy, tmp_path):
             "partitions",
             "iid dirichlet dirichlet_by_class shards labels clusters quantity lognormal time",
         ),
-        ("shifts", "noise rotation labels"),
+        ("shifts", "noise rotation labels label_flip backdoor"),
+        ("attacks", " ".join(ATTACKS)),
     ],
 )
 def test_list(fedwhy, tmp_path, kind, names):

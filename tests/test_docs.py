@@ -8,6 +8,7 @@ import pytest
 
 import fedwhy as fw
 from doc_pages import DOCS, PAGES, ROOT, blocks
+from fedwhy.aggregators import ATTACKS
 from fedwhy.aggregators.catalogue import LINKS, RULES, WRAPPERS
 from fedwhy.algorithms import ALGORITHMS, AVERAGES, SERVER_OPTIMIZERS, fedavg
 from fedwhy.data import PARTITIONS, SHIFTS
@@ -131,6 +132,7 @@ def test_every_key_of_an_experiment_file_is_listed_with_its_default():
         *(("data", table) for table in (tables.NamedData, tables.FileData, tables.OwnData)),
         *(("partition", tables.partition_table(name)) for name in PARTITIONS),
         *(("shift", tables.shift_table(name)) for name in SHIFTS),
+        *(("attack", tables.attack_table(name)) for name in ATTACKS),
         ("prepare", tables.Prepare),
         *(("model", table) for table in (tables.KerasModel, tables.OwnModel)),
         *(("model", tables.zoo_table(name)) for name in ZOO),

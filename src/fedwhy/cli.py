@@ -265,6 +265,7 @@ class Kind(StrEnum):
 
     algorithms = "algorithms"
     aggregators = "aggregators"
+    attacks = "attacks"
     models = "models"
     datasets = "datasets"
     partitions = "partitions"

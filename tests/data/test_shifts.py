@@ -197,5 +197,5 @@ def test_impossible_shifts_are_refused(fault):
 
 
 def test_registry_names_every_shift():
-    assert list(SHIFTS) == ["noise", "rotation", "labels"]
+    assert list(SHIFTS) == ["noise", "rotation", "labels", "label_flip", "backdoor"]
     assert all(by.__doc__ for by in SHIFTS.values())

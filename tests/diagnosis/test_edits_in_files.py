@@ -105,6 +105,21 @@ def test_uniform_sampling_takes_whole_tables_away(setup):
     assert edit.apply(sampled) == setup
 
 
+def test_the_plain_mean_is_attacked_as_the_rule_was(setup):
+    robust = fw.aggregators.chain(
+        fw.aggregators.momentum(), attacked(fw.aggregators.krum(byzantine=1))
+    )
+    plain = edits.plain_mean().apply(
+        setup.changed(algorithm=setup.algorithm.with_aggregator(robust))
+    )
+    assert plain.algorithm.aggregator.name == "mean under scale"
+    assert plain.algorithm.aggregator.recipe.arguments["clients"] == (2,)
+
+
+def attacked(rule):
+    return fw.aggregators.attacked(rule, fw.aggregators.attacks.scale(), clients=(2,))
+
+
 def test_the_plain_mean_is_found_within_all_wrappers(setup):
     robust = setup.algorithm.with_aggregator(fw.aggregators.median())
     wrapped = setup.changed(algorithm=fw.ema(robust, decay=0.5))

@@ -17,6 +17,11 @@ def empty_cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+@pytest.fixture(autouse=True)
+def a_core_for_every_device(monkeypatch):
+    monkeypatch.setattr(tuning, "cores", lambda: len(jax.devices()))
+
+
 def train(algorithm, digits):
     clients = fw.partition(digits.train, fw.IID(), clients=6)
     return fw.train(algorithm, clients, rounds=2, cohort=4, progress=False)

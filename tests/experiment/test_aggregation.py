@@ -7,7 +7,10 @@ import optax
 import pytest
 
 import fedwhy as fw
+from fedwhy.aggregators import attacked
+from fedwhy.data import changed
 from fedwhy.experiment import catalogue
+from fedwhy.experiment.attacking import positions
 
 FILE = """
 [train]
@@ -112,3 +115,60 @@ def test_every_piece_is_listed_with_its_paper():
     for entry in catalogue.entries("aggregators"):
         assert entry["summary"], entry["name"]
         assert entry["source"] or entry["name"] == "mean", entry["name"]
+
+
+ATTACK = """
+[attack]
+clients = 0.1
+factor = 3.0
+"""
+
+
+def test_attackers_of_a_file_are_those_that_python_makes(file):
+    file.write_text(FILE + ATTACK)
+    experiment = fw.Experiment.read(file)
+    recipe = experiment.algorithm.aggregator.recipe
+    assert recipe.function is attacked
+    clients = recipe.arguments["clients"]
+    assert clients == positions(0.1, 50, seed=0)
+    assert len(clients) == 5 < len({*clients, *positions(0.1, 50, seed=1)})
+    again = fw.Experiment.read(file, ["attack.clients=[4, 49]"]).algorithm.aggregator.recipe
+    assert again.arguments["clients"] == (4, 49)
+    assert experiment.setup.train(1, 0, progress=False).history[1]["attacks"] <= 5
+
+
+def test_attackers_leave_out_what_honest_clients_keep(file):
+    file.write_text(FILE + ATTACK)
+    changes = ['aggregator.chain=["momentum", "clip", "trimmed_mean"]', "attack.name=alie"]
+    changes += ["attack.factor=1"]
+    with pytest.raises(fw.FedwhyError, match="attack.factor: unknown key"):
+        _ = fw.Experiment.read(file, changes).algorithm
+    file.write_text(FILE + ATTACK.replace("factor = 3.0", ""))
+    algorithm = fw.Experiment.read(file, changes[:2]).algorithm
+    momentum, rest = algorithm.aggregator.recipe.arguments["pieces"]
+    assert momentum.name == "momentum" and rest.name == "clip, trimmed_mean under alie"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("clients=5", "--set: attack.clients: expected positions, such as [0, 3], or a share"),
+        ("clients=[3, 50]", "--set: attack.clients: expected at most 49, given 50"),
+        ("clients=[3, 3]", "--set: attack.clients: expected the positions of one or more"),
+        ("name=aile", "unknown value 'aile'; did you mean \"alie\"?"),
+        ("factor=-1", "--set: attack.factor: expected a finite number > 0"),
+    ],
+)
+def test_bad_attack_is_refused_with_its_place(file, change, message):
+    file.write_text(FILE + ATTACK)
+    with pytest.raises(fw.FedwhyError, match=re.escape(message)):
+        _ = fw.Experiment.read(file, [f"attack.{change}"]).algorithm
+
+
+def test_poisoned_examples_are_those_of_the_attackers(file):
+    file.write_text(FILE + ATTACK + '\n[shift]\nname = "label_flip"\nclients = 0.1\n')
+    experiment = fw.Experiment.read(file)
+    honest = fw.Experiment.read(file, ["shift.clients=[0]"]).data[0]
+    attackers = experiment.algorithm.aggregator.recipe.arguments["clients"]
+    wrong = changed(experiment.data[0], honest)
+    assert set(experiment.data[0].owner[wrong]) - {0} == set(attackers) - {0}

@@ -14,7 +14,7 @@ from fedwhy.aggregators.aggregator import (
     stacked,
 )
 from fedwhy.aggregators.arrival import Arrival, ArrivalState, aggregate
-from fedwhy.aggregators.attacks import attacked
+from fedwhy.aggregators.attacks import ATTACKS, attacked
 from fedwhy.aggregators.catalogue import LINKS, RULES, WRAPPERS
 from fedwhy.aggregators.chain import chain, weighted
 from fedwhy.aggregators.clipping import clip
@@ -64,6 +64,7 @@ from fedwhy.aggregators.validation import REASONS, validate
 from fedwhy.aggregators.weighting import WEIGHTINGS, Weighting, capped
 
 __all__ = [
+    "ATTACKS",
     "LINKS",
     "REASONS",
     "RULES",

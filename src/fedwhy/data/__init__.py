@@ -25,6 +25,7 @@ from fedwhy.data.partitions import (
 from fedwhy.data.preparation import Preparation
 from fedwhy.data.readers import read
 from fedwhy.data.shifts import (
+    POISONS,
     SHIFTS,
     Backdoor,
     GaussianNoise,
@@ -41,6 +42,7 @@ from fedwhy.data.stats import Stats
 __all__ = [
     "IID",
     "PARTITIONS",
+    "POISONS",
     "SHIFTS",
     "SOURCES",
     "Backdoor",

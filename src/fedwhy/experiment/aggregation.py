@@ -20,6 +20,7 @@ from fedwhy.aggregators import LINKS, RULES, WRAPPERS, Aggregator, Link, chain
 from fedwhy.algorithms import Algorithm
 from fedwhy.errors import suggest
 from fedwhy.experiment import tables as schema
+from fedwhy.experiment.attacking import under_attack
 from fedwhy.experiment.file import ExperimentFile, Table
 from fedwhy.experiment.own_code import call
 
@@ -75,10 +76,17 @@ def around(
     return partial(WRAPPERS[name], **{takes: inner})
 
 
-def aggregated(file: ExperimentFile, algorithm: Algorithm, values: Table) -> Algorithm:
-    """`algorithm` with the chain that the table tells, or with the user's own aggregator."""
+def pieces_of(
+    file: ExperimentFile, algorithm: Algorithm, values: Table | None
+) -> list[Link | Aggregator]:
+    """The pieces of the chain that the table tells, or the user's own aggregator.
+
+    They end in the algorithm's own mean where the table has no rule.
+    """
+    if values is None:
+        return [algorithm.aggregator]
     if isinstance(values, OwnAggregator):
-        return algorithm.with_aggregator(own(file, values))
+        return [own(file, values)]
     names = cast(Chain, values).chain
     given = {name: getattr(values, name).model_dump() for name in names}
     pieces: list[Link | Aggregator] = []
@@ -91,8 +99,18 @@ def aggregated(file: ExperimentFile, algorithm: Algorithm, values: Table) -> Alg
                 pieces.insert(0, PIECES[name](**given[name]))
     if not isinstance(pieces[-1], Aggregator):
         pieces.append(algorithm.aggregator)
+    return pieces
+
+
+def aggregated(
+    file: ExperimentFile, algorithm: Algorithm, tables: dict[str, Table], population: int
+) -> Algorithm:
+    """`algorithm` with the aggregator that `[aggregator]` tells, attacked as `[attack]` tells."""
+    pieces = pieces_of(file, algorithm, tables.get("aggregator"))
+    if "attack" in tables:
+        pieces = under_attack(file, cast(schema.Attack, tables["attack"]), pieces, population)
     with file.blame("aggregator"):
-        return algorithm.with_aggregator(chain(*pieces))
+        return algorithm.with_aggregator(pieces[0] if len(pieces) == 1 else chain(*pieces))
 
 
 def own(file: ExperimentFile, values: OwnAggregator) -> Aggregator:

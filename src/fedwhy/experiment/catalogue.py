@@ -1,10 +1,10 @@
 """What an experiment file may name: algorithms, models, datasets, partitions, samplers, ..."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from fedwhy.aggregators import LINKS, RULES, WEIGHTINGS, WRAPPERS
+from fedwhy.aggregators import ATTACKS, LINKS, RULES, WEIGHTINGS, WRAPPERS
 from fedwhy.algorithms import ALGORITHMS, AVERAGES, CATALOGUE, SERVER_OPTIMIZERS
 from fedwhy.data import PARTITIONS, SHIFTS, SOURCES
 from fedwhy.experiment import costs, tables
@@ -23,6 +23,7 @@ def entries(kind: str) -> list[dict[str, Any]]:
     return {
         "algorithms": algorithms,
         "aggregators": aggregators,
+        "attacks": attacks,
         "models": models,
         "datasets": datasets,
         "partitions": partitions,
@@ -103,6 +104,11 @@ def aggregators() -> list[dict[str, Any]]:
     ]
 
 
+def attacks() -> list[dict[str, Any]]:
+    """The attacks on what clients send, each with its paper."""
+    return schemes("attack", ATTACKS, tables.attack_table)
+
+
 def models() -> list[dict[str, Any]]:
     """The zoo, each model with its paper."""
     return [
@@ -160,9 +166,9 @@ def availabilities() -> list[dict[str, Any]]:
 
 
 def schemes(
-    table: str, named: dict[str, type], table_of: Callable[[str], type[Table]]
+    table: str, named: Mapping[str, Callable[..., Any]], table_of: Callable[[str], type[Table]]
 ) -> list[dict[str, Any]]:
-    """Dataclasses by name, whose fields are the keys of `table`."""
+    """Dataclasses and functions by name, whose arguments are the keys of `table`."""
     return [
         {
             "name": name,

@@ -4,6 +4,7 @@ from typing import Any
 
 from fedwhy.data import (
     PARTITIONS,
+    POISONS,
     SHIFTS,
     Dataset,
     FederatedDataset,
@@ -14,6 +15,7 @@ from fedwhy.data import (
     shift,
 )
 from fedwhy.experiment import tables as schema
+from fedwhy.experiment.attacking import positions
 from fedwhy.experiment.file import ExperimentFile, Table
 from fedwhy.experiment.own_code import call
 
@@ -85,6 +87,8 @@ def shifted(
     values = tables["shift"].model_dump()
     name, seed = values.pop("name"), values.pop("seed")
     with file.blame("shift"):
+        if name in POISONS:
+            values["clients"] = positions(values["clients"], clients.clients, seed)
         return shift(clients, SHIFTS[name](**values), seed=seed)
 
 

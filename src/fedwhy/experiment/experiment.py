@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from fedwhy.aggregators import capped
+from fedwhy.aggregators import ATTACKS, capped
 from fedwhy.algorithms import (
     ALGORITHMS,
     AVERAGES,
@@ -66,7 +66,8 @@ class Experiment:
     def tables(self) -> dict[str, Table]:
         """Every table with its defaults filled in; `[partition]` only where data needs one.
 
-        `[shift]`, `[availability]` and `[clock]` are there only where the file has them.
+        Where the file has none, `[shift]`, `[aggregator]`, `[attack]`, `[availability]` and
+        `[clock]` are not there.
         """
         file, given = self.file, self.file.tables
         kind = data.data_table(given.get("data", {}))
@@ -96,6 +97,9 @@ class Experiment:
             schemas["shift"] = schema.shift_table(file.choice("shift", "name", SHIFTS, "noise"))
         if "aggregator" in given:
             schemas["aggregator"] = aggregation.table(file)
+        if "attack" in given:
+            attack = file.choice("attack", "name", ATTACKS, "sign_flip")
+            schemas["attack"] = schema.attack_table(attack)
         schemas |= {
             "prepare": schema.Prepare,
             "model": model,
@@ -166,8 +170,9 @@ class Experiment:
             client = self._client(self.tables["client"])
         with self.file.blame("algorithm", "server", "client"):
             algorithm = ALGORITHMS[name](self.model, client, **self._weighted(values), **server)
-            if "aggregator" in self.tables:
-                algorithm = aggregation.aggregated(self.file, algorithm, self.tables["aggregator"])
+            if "aggregator" in self.tables or "attack" in self.tables:
+                population = self.data[0].clients
+                algorithm = aggregation.aggregated(self.file, algorithm, self.tables, population)
             algorithm = trust.by_agreement(algorithm) if agreement else algorithm
             return AVERAGES[averaging](algorithm, **average) if averaging else algorithm
 

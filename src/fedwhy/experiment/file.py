@@ -19,7 +19,7 @@ log = logging.getLogger("fedwhy")
 
 TABLES = (
     *("data", "partition", "shift", "prepare", "model", "algorithm", "client", "augment"),
-    *("aggregator", "server", "train", "sampler", "availability", "clock"),
+    *("aggregator", "attack", "server", "train", "sampler", "availability", "clock"),
 )
 
 SET = "--set"
@@ -40,6 +40,7 @@ CHOICES = {
     "algorithm": ("algorithm.name",),
     "client": ("algorithm.name",),
     "aggregator": ("aggregator.chain", "aggregator.python"),
+    "attack": ("attack.name",),
     "server": ("algorithm.name", "server.optimizer", "server.averaging"),
     "sampler": ("sampler.name",),
     "availability": ("availability.name",),

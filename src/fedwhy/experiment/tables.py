@@ -11,8 +11,9 @@ from typing import Any, Literal, Union, get_type_hints
 import numpy as np
 from pydantic import create_model
 
+from fedwhy.aggregators import ATTACKS
 from fedwhy.algorithms import ALGORITHMS, AVERAGES, SERVER_OPTIMIZERS, FullGradient, LocalSGD
-from fedwhy.data import PARTITIONS, SHIFTS
+from fedwhy.data import PARTITIONS, POISONS, SHIFTS
 from fedwhy.experiment.file import Table
 from fedwhy.models import ZOO
 from fedwhy.simulation import Clock
@@ -61,6 +62,17 @@ class Shift(Table):
     """`[shift]`: how clients' examples are changed before training; the shift has its own keys."""
 
     name: str = "noise"
+    seed: int = 0
+
+
+class Attack(Table):
+    """`[attack]`: which clients send something else, see `attacking`; the attack has its own keys.
+
+    `clients` are their positions, or their share of all clients, drawn by `seed`.
+    """
+
+    name: str = "sign_flip"
+    clients: list[int] | float
     seed: int = 0
 
 
@@ -233,8 +245,16 @@ def partition_table(scheme: str) -> type[Table]:
 
 
 def shift_table(name: str) -> type[Table]:
-    """`[shift]` for one shift."""
-    return extend(Shift, keywords(SHIFTS[name]))
+    """`[shift]` for one shift; where that is of some clients, by positions or as a share of all."""
+    fields = keywords(SHIFTS[name])
+    if name in POISONS:
+        fields["clients"] = (list[int] | float, ...)
+    return extend(Shift, fields)
+
+
+def attack_table(name: str) -> type[Table]:
+    """`[attack]` for one attack."""
+    return extend(Attack, keywords(ATTACKS[name]))
 
 
 def sampler_table(name: str) -> type[Table]:

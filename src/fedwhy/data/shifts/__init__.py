@@ -10,9 +10,14 @@ SHIFTS: dict[str, type] = {
     "noise": GaussianNoise,
     "rotation": Rotation,
     "labels": LabelNoise,
+    "label_flip": LabelFlip,
+    "backdoor": Backdoor,
 }
+# Those of them at the clients that they name.
+POISONS = ("label_flip", "backdoor")
 
 __all__ = [
+    "POISONS",
     "SHIFTS",
     "Backdoor",
     "GaussianNoise",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fedwhy.aggregators import Aggregator, Link, chain
+from fedwhy.aggregators import Aggregator, Link, attacked, chain
 from fedwhy.algorithms import Algorithm
 from fedwhy.algorithms.algorithm import aggregating
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
+from fedwhy.recipe import Recipe
 
 # By which arguments attacks and wrappers take the piece behind them.
 INNER = ("aggregator", "rule", "link")
@@ -40,6 +41,12 @@ def pieces(made: Link | Aggregator, within: tuple[str, ...] = ()) -> list[Piece]
     inner = [recipe.arguments[key] for key in INNER if key in recipe.arguments]
     found = [Piece(name, recipe.settled, within, made)]
     return found + [piece for part in inner for piece in pieces(part, (*within, name))]
+
+
+def attacks_in(made: Link | Aggregator) -> list[Recipe]:
+    """The calls of `attacked` in an aggregator, the innermost first."""
+    wrappers = [piece.made.recipe for piece in pieces(made)]
+    return [recipe for recipe in reversed(wrappers) if recipe and recipe.function is attacked]
 
 
 def pieces_of(setup: Setup) -> dict[str, Piece]:

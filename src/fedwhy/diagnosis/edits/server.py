@@ -9,6 +9,7 @@ import optax
 from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, Algorithm, innermost
 from fedwhy.algorithms.algorithm import aggregating, global_weights
 from fedwhy.algorithms.averaging import AVERAGES
+from fedwhy.diagnosis.edits.aggregator import attacks_in
 from fedwhy.diagnosis.edits.common import rounded, times, without_change
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
@@ -109,12 +110,16 @@ def plain_mean() -> Edit:
 
 
 def with_its_own_mean(algorithm: Algorithm) -> Algorithm:
-    """`algorithm` without the aggregator that it was given."""
+    """`algorithm` without the aggregator that it was given, under the same attacks."""
     recipe = algorithm.recipe
     if recipe is None or "algorithm" not in recipe.arguments:
         return algorithm
     inner = with_its_own_mean(recipe.arguments["algorithm"])
-    return inner if recipe.function is aggregating else recipe.again(algorithm=inner)
+    if recipe.function is not aggregating:
+        return recipe.again(algorithm=inner)
+    for attack in attacks_in(recipe.arguments["aggregator"]):
+        inner = inner.with_aggregator(attack.again(aggregator=inner.aggregator))
+    return inner
 
 
 def judged_by_the_model() -> Edit:
