@@ -15,6 +15,7 @@ from fedwhy.data import PARTITIONS, SHIFTS
 from fedwhy.engine import traffic
 from fedwhy.engine.program import enrol
 from fedwhy.experiment import tables
+from fedwhy.experiment.pieces import Chain
 from fedwhy.federated import trees
 from fedwhy.models import ZOO
 from fedwhy.simulation.samplers import PATTERNS, SAMPLERS
@@ -133,6 +134,7 @@ def test_every_key_of_an_experiment_file_is_listed_with_its_default():
         *(("partition", tables.partition_table(name)) for name in PARTITIONS),
         *(("shift", tables.shift_table(name)) for name in SHIFTS),
         *(("attack", tables.attack_table(name)) for name in ATTACKS),
+        ("broadcast", Chain),
         ("prepare", tables.Prepare),
         *(("model", table) for table in (tables.KerasModel, tables.OwnModel)),
         *(("model", tables.zoo_table(name)) for name in ZOO),

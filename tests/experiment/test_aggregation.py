@@ -172,3 +172,27 @@ def test_poisoned_examples_are_those_of_the_attackers(file):
     attackers = experiment.algorithm.aggregator.recipe.arguments["clients"]
     wrong = changed(experiment.data[0], honest)
     assert set(experiment.data[0].owner[wrong]) - {0} == set(attackers) - {0}
+
+
+def test_what_the_server_sends_is_smaller_as_the_file_says(file):
+    file.write_text(FILE + '\n[broadcast]\nchain = ["quantize"]\nquantize.bits = 4\n')
+    compressed = fw.Experiment.read(file).setup.train(2, 0, progress=False)
+    file.write_text(FILE)
+    whole = fw.Experiment.read(file).setup.train(2, 0, progress=False)
+    sent, all_of_it = (run.history[-1]["bytes_down"] for run in (compressed, whole))
+    assert all_of_it / 8 < sent < all_of_it / 7
+
+
+@pytest.mark.parametrize(
+    ("chain", "message"),
+    [
+        ('["clip", "quantize"]', "--set: broadcast.chain: expected one piece that compresses"),
+        ('["median"]', "--set: broadcast.chain: expected one piece that compresses"),
+        ('["clip"]', "broadcast.link: expected what compresses"),
+        ('["rotated"]', "'rotated' comes before compression, such as quantize, given nothing"),
+        ('["quantise"]', "unknown piece 'quantise'; did you mean \"quantize\""),
+    ],
+)
+def test_bad_broadcast_is_refused_with_its_place(file, chain, message):
+    with pytest.raises(fw.FedwhyError, match=re.escape(message)):
+        _ = fw.Experiment.read(file, [f"broadcast.chain={chain}"]).algorithm

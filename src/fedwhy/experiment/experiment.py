@@ -29,10 +29,11 @@ from fedwhy.diagnosis import Setup, Watch
 from fedwhy.diagnosis.preflight import Preflight
 from fedwhy.engine import Engine
 from fedwhy.errors import ParameterError
-from fedwhy.experiment import aggregation, data, models, preparing, taking_part
+from fedwhy.experiment import aggregation, broadcasting, data, models, preparing, taking_part
 from fedwhy.experiment import tables as schema
 from fedwhy.experiment.file import ExperimentFile, Table, read_experiment
 from fedwhy.experiment.local import local_training
+from fedwhy.experiment.pieces import Chain, chain_table
 from fedwhy.models import ZOO, Model
 from fedwhy.simulation import Callback, Clock, EarlyStop, Run
 from fedwhy.simulation.samplers import PATTERNS, SAMPLERS, Asynchronous, Sampler
@@ -66,8 +67,8 @@ class Experiment:
     def tables(self) -> dict[str, Table]:
         """Every table with its defaults filled in; `[partition]` only where data needs one.
 
-        Where the file has none, `[shift]`, `[aggregator]`, `[attack]`, `[availability]` and
-        `[clock]` are not there.
+        Where the file has none, `[shift]`, `[aggregator]`, `[attack]`, `[broadcast]`,
+        `[availability]` and `[clock]` are not there.
         """
         file, given = self.file, self.file.tables
         kind = data.data_table(given.get("data", {}))
@@ -100,6 +101,8 @@ class Experiment:
         if "attack" in given:
             attack = file.choice("attack", "name", ATTACKS, "sign_flip")
             schemas["attack"] = schema.attack_table(attack)
+        if "broadcast" in given:
+            schemas["broadcast"] = chain_table(file, "broadcast")
         schemas |= {
             "prepare": schema.Prepare,
             "model": model,
@@ -174,6 +177,9 @@ class Experiment:
                 population = self.data[0].clients
                 algorithm = aggregation.aggregated(self.file, algorithm, self.tables, population)
             algorithm = trust.by_agreement(algorithm) if agreement else algorithm
+            if "broadcast" in self.tables:
+                values = cast(Chain, self.tables["broadcast"])
+                algorithm = broadcasting.compressed(self.file, algorithm, values)
             return AVERAGES[averaging](algorithm, **average) if averaging else algorithm
 
     def _weighted(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ log = logging.getLogger("fedwhy")
 
 TABLES = (
     *("data", "partition", "shift", "prepare", "model", "algorithm", "client", "augment"),
-    *("aggregator", "attack", "server", "train", "sampler", "availability", "clock"),
+    *("aggregator", "attack", "broadcast", "server", "train", "sampler", "availability", "clock"),
 )
 
 SET = "--set"
@@ -41,6 +41,7 @@ CHOICES = {
     "client": ("algorithm.name",),
     "aggregator": ("aggregator.chain", "aggregator.python"),
     "attack": ("attack.name",),
+    "broadcast": ("broadcast.chain",),
     "server": ("algorithm.name", "server.optimizer", "server.averaging"),
     "sampler": ("sampler.name",),
     "availability": ("availability.name",),
