@@ -34,7 +34,8 @@ class Unsampled(NamedTuple):
     - `separation` int64 `[rounds + 1]`: up to each round, the least number of rounds from one visit
       of a client to its next
 
-    Two populations are neighbours if the updates of one client are zero in one of them.
+    Two populations are neighbours if one client adds nothing to what rounds sum up in one of them:
+    its update is zero, and with an adaptive norm it counts neither as inside nor as outside of it.
     """
 
     visits: np.ndarray

@@ -38,16 +38,22 @@ def majority_vote(*, step: Positive | None = None) -> Aggregator:
     """The sign of the sum of all clients' signs, times `step`; 0 where votes are even.
 
     `step=None` takes for each leaf the mean over clients of its mean absolute value, so that no
-    step size need be found. Every client has one vote, whatever its weight. Integers and single
-    numbers have their mean. What counts as sent is what `sign()` sends.
+    step size need be found. Every client has one vote, whatever its weight; a vote is one bit, so
+    that a number that is 0 votes by chance. Integers and single numbers have their mean. What
+    counts as sent is what `sign()` sends.
     """
 
     def encode(message: Message, client_state: PyTree, state: PyTree, key: jax.Array):
-        def leaf(x: jax.Array) -> jax.Array:
-            return jnp.sign(x).astype(jnp.int32) if compressible(x) else x.astype(jnp.float32)
+        def leaf(x: jax.Array, key: jax.Array) -> jax.Array:
+            if not compressible(x):
+                return x.astype(jnp.float32)
+            chance = jax.random.rademacher(key, x.shape, jnp.int32)
+            return jnp.where(x == 0, chance, jnp.sign(x).astype(jnp.int32))
 
+        leaves, structure = jax.tree.flatten(message.update)
+        votes = map(leaf, leaves, jax.random.split(key, len(leaves)))
         sizes = jax.tree.map(lambda x: jnp.mean(jnp.abs(x.astype(jnp.float32))), message.update)
-        return Votes(jax.tree.map(leaf, message.update), sizes, jnp.ones(())), client_state
+        return Votes(jax.tree.unflatten(structure, votes), sizes, jnp.ones(())), client_state
 
     def decode(total: Votes, state: PyTree, key: jax.Array) -> Decoded:
         clients = jnp.maximum(total.clients, 1.0)
