@@ -6,13 +6,13 @@ own aggregator instead.
 
 from typing import cast
 
-from fedwhy.aggregators import Aggregator, Link, chain
+from fedwhy.aggregators import Aggregator, Link
 from fedwhy.algorithms import Algorithm
 from fedwhy.experiment import tables as schema
 from fedwhy.experiment.attacking import under_attack
 from fedwhy.experiment.file import ExperimentFile, Table
 from fedwhy.experiment.own_code import call
-from fedwhy.experiment.pieces import Chain, built, chain_table
+from fedwhy.experiment.pieces import Chain, built, chain_table, joined
 
 
 class OwnAggregator(Table):
@@ -36,7 +36,7 @@ def aggregated(
     if "attack" in tables:
         pieces = under_attack(file, cast(schema.Attack, tables["attack"]), pieces, population)
     with file.blame("aggregator"):
-        return algorithm.with_aggregator(pieces[0] if len(pieces) == 1 else chain(*pieces))
+        return algorithm.with_aggregator(joined(pieces))
 
 
 def pieces_of(

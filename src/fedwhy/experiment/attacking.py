@@ -16,10 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fedwhy.aggregators import ATTACKS, Aggregator, Link, attacked, chain
+from fedwhy.aggregators import ATTACKS, Aggregator, Link, attacked
 from fedwhy.data.keyed import keys
 from fedwhy.errors import ParameterError, whole_number
 from fedwhy.experiment.file import ExperimentFile
+from fedwhy.experiment.pieces import joined
 from fedwhy.experiment.tables import Attack
 
 HOSTILE = int.from_bytes(b"hostile")
@@ -58,8 +59,8 @@ def under_attack(
         attack = ATTACKS[name](**options)
         own = [n + 1 for n, piece in enumerate(pieces[:-1]) if keeps(cast(Link, piece))]
         left_out, passed = pieces[: max(own, default=0)], pieces[max(own, default=0) :]
-        inner = cast(Aggregator, passed[0]) if len(passed) == 1 else chain(*passed)
-        return [*left_out, attacked(inner, attack, clients=positions(clients, population, seed))]
+        hostile = positions(clients, population, seed)
+        return [*left_out, attacked(joined(passed), attack, clients=hostile)]
 
 
 def keeps(link: Link) -> bool:

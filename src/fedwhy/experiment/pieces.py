@@ -9,13 +9,13 @@ Each piece has its keys in a table of its name.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from pydantic import Field, create_model
 
-from fedwhy.aggregators import LINKS, RULES, WRAPPERS, Aggregator, Link
+from fedwhy.aggregators import LINKS, RULES, WRAPPERS, Aggregator, Link, chain
 from fedwhy.errors import suggest
 from fedwhy.experiment import tables as schema
 from fedwhy.experiment.file import ExperimentFile, Table
@@ -66,6 +66,12 @@ def built(
     if last is not None and not isinstance(pieces[-1], Aggregator):
         pieces.append(last)
     return pieces
+
+
+def joined(pieces: Sequence[Link | Aggregator]) -> Aggregator:
+    """A rule alone as it is, and pieces before it in a chain with it."""
+    alone = pieces[0] if len(pieces) == 1 else None
+    return alone if isinstance(alone, Aggregator) else chain(*pieces)
 
 
 def around(
