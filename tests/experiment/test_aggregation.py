@@ -134,7 +134,8 @@ def test_attackers_of_a_file_are_those_that_python_makes(file):
     assert len(clients) == 5 < len({*clients, *positions(0.1, 50, seed=1)})
     again = fw.Experiment.read(file, ["attack.clients=[4, 49]"]).algorithm.aggregator.recipe
     assert again.arguments["clients"] == (4, 49)
-    assert experiment.setup.train(1, 0, progress=False).history[1]["attacks"] <= 5
+    everybody = fw.Experiment.read(file, ["train.cohort=50"]).setup
+    assert everybody.train(1, 0, progress=False).history[1]["attacks"] == 5
 
 
 def test_attackers_leave_out_what_honest_clients_keep(file):
@@ -152,7 +153,10 @@ def test_attackers_leave_out_what_honest_clients_keep(file):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("clients=5", "--set: attack.clients: expected positions, such as [0, 3], or a share"),
+        ("clients=5", "--set: attack.clients: expected positions, such as [0] or [0, 3], or a"),
+        ("clients=1", "above 0 and below 1, given 1"),
+        ("clients=some", "--set: attack.clients: expected a list or a number, given 'some'"),
+        ("clients=[]", "--set: attack.clients: expected the positions of one or more"),
         ("clients=[3, 50]", "--set: attack.clients: expected at most 49, given 50"),
         ("clients=[3, 3]", "--set: attack.clients: expected the positions of one or more"),
         ("name=aile", "unknown value 'aile'; did you mean \"alie\"?"),
@@ -163,6 +167,23 @@ def test_bad_attack_is_refused_with_its_place(file, change, message):
     file.write_text(FILE + ATTACK)
     with pytest.raises(fw.FedwhyError, match=re.escape(message)):
         _ = fw.Experiment.read(file, [f"attack.{change}"]).algorithm
+
+
+def test_algorithm_that_needs_its_own_aggregator_can_be_attacked(file):
+    file.write_text(ATTACK)
+    aggregator = fw.Experiment.read(file, ["algorithm.name=qffl"]).algorithm.aggregator
+    assert aggregator.name == "qffl under sign_flip"
+    message = f"{file}:2: attack: ifca has a model for each cluster"
+    changes = ["algorithm.name=ifca", "attack.name=alie"]
+    with pytest.raises(fw.FedwhyError, match=re.escape(message)):
+        file.write_text(ATTACK.replace("factor = 3.0", ""))
+        _ = fw.Experiment.read(file, changes).algorithm
+
+
+def test_chain_without_a_meaning_is_blamed_also_under_attack(file):
+    file.write_text(FILE + ATTACK)
+    with pytest.raises(fw.FedwhyError, match="aggregator.chain: .*noise"):
+        _ = fw.Experiment.read(file, ['aggregator.chain=["noise", "clip"]']).algorithm
 
 
 def test_poisoned_examples_are_those_of_the_attackers(file):
@@ -188,7 +209,8 @@ def test_what_the_server_sends_is_smaller_as_the_file_says(file):
     [
         ('["clip", "quantize"]', "--set: broadcast.chain: expected one piece that compresses"),
         ('["median"]', "--set: broadcast.chain: expected one piece that compresses"),
-        ('["clip"]', "broadcast.link: expected what compresses"),
+        ('["clip"]', "--set: broadcast.chain: expected what compresses"),
+        ('[["quantize"]]', "broadcast.chain: unknown piece ['quantize']"),
         ('["rotated"]', "'rotated' comes before compression, such as quantize, given nothing"),
         ('["quantise"]', "unknown piece 'quantise'; did you mean \"quantize\""),
     ],

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from fedwhy.aggregators import Aggregator, Message
+from fedwhy.aggregators import Aggregator, Message, attacked
 from fedwhy.aggregators.meaning import check_weighs
 from fedwhy.algorithms.recipe import Recipe
 from fedwhy.data import Batching
@@ -197,11 +197,12 @@ class Algorithm(NamedTuple):
         """Returns it with another way from messages to the aggregate, such as a `chain`.
 
         That takes the place of the algorithm's mean, its weighting included. Raises
-        `ParameterError` for an algorithm whose server needs more than one mean of the messages,
+        `ParameterError` for an algorithm whose server needs more than one mean of the messages
+        (which can be `attacked`, and no more),
         where the updates of several models would be compared with each other, where trust in
         clients would change nothing, and where a guarantee of privacy would not hold.
         """
-        if self.aggregator.name != "mean":
+        if self.aggregator.name != "mean" and not attacks(aggregator, self.aggregator):
             raise ParameterError(
                 "aggregator",
                 f"{self.name} needs its own ({self.aggregator.name}), so it cannot take "
@@ -232,6 +233,14 @@ class Algorithm(NamedTuple):
             ),
             broadcast=lambda server: Broadcast(server.weights, server.memory),
         )
+
+
+def attacks(aggregator: Aggregator, own: Aggregator) -> bool:
+    """Whether `aggregator` is `own` under attack."""
+    recipe = aggregator.recipe
+    return (
+        recipe is not None and recipe.function is attacked and recipe.arguments["aggregator"] is own
+    )
 
 
 def aggregating(algorithm: Algorithm, aggregator: Aggregator) -> Algorithm:

@@ -8,6 +8,7 @@ from typing import cast
 
 from fedwhy.aggregators import Aggregator, Link
 from fedwhy.algorithms import Algorithm
+from fedwhy.errors import ParameterError
 from fedwhy.experiment import tables as schema
 from fedwhy.experiment.attacking import under_attack
 from fedwhy.experiment.file import ExperimentFile, Table
@@ -35,6 +36,11 @@ def aggregated(
     pieces = pieces_of(file, algorithm, tables.get("aggregator"))
     if "attack" in tables:
         pieces = under_attack(file, cast(schema.Attack, tables["attack"]), pieces, population)
+    if "aggregator" not in tables:
+        try:
+            return algorithm.with_aggregator(joined(pieces))
+        except ParameterError as error:
+            raise file.error("attack", error.message) from error
     with file.blame("aggregator"):
         return algorithm.with_aggregator(joined(pieces))
 

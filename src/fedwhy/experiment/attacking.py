@@ -10,7 +10,6 @@ who diagnose a run too, leaves the attackers where they are.
 """
 
 from collections.abc import Sequence
-from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -30,16 +29,19 @@ def positions(clients: Sequence[int] | float, population: int, seed: int) -> tup
     """The positions of clients given one by one, or by their share of all, drawn by the seed.
 
     A share is rounded to whole clients, one at least. Raises `ParameterError` for positions that
-    there are not, and for a share that is none.
+    there are not, or that are given twice, and for a share that is none.
     """
     if isinstance(clients, Sequence):
+        if not len(set(clients)) == len(clients) > 0:
+            message = f"expected the positions of one or more clients, each once, given {clients!r}"
+            raise ParameterError("clients", message)
         last = population - 1
         return tuple(whole_number("clients", n, at_least=0, at_most=last) for n in clients)
-    if not 0 < clients <= 1:
+    if not 0 < clients < 1:
         raise ParameterError(
             "clients",
-            "expected positions, such as [0, 3], or a share of all clients, above 0 and at most 1, "
-            f"given {clients!r}",
+            "expected positions, such as [0] or [0, 3], or a share of all clients, above 0 and "
+            f"below 1, given {clients:g}",
         )
     drawn = np.argsort(keys(seed, HOSTILE, np.arange(population)))
     return tuple(sorted(map(int, drawn[: max(round(clients * population), 1)])))
@@ -50,20 +52,21 @@ def under_attack(
 ) -> list[Link | Aggregator]:
     """The pieces of a chain, of which those that attackers pass through are `attacked`.
 
-    Attackers leave out the links by which clients keep something, such as momentum, and pass
-    through the others: clipping, compression and the rule are not theirs to choose.
+    Attackers leave out whatever comes before or with the last link by which clients keep something,
+    such as momentum, which is work of honest clients, and pass through the pieces behind it.
     """
     options = table.model_dump()
     name, clients, seed = (options.pop(key) for key in ("name", "clients", "seed"))
     with file.blame("attack"):
         attack = ATTACKS[name](**options)
-        own = [n + 1 for n, piece in enumerate(pieces[:-1]) if keeps(cast(Link, piece))]
-        left_out, passed = pieces[: max(own, default=0)], pieces[max(own, default=0) :]
+        begin = max((n + 1 for n, piece in enumerate(pieces[:-1]) if keeps(piece)), default=0)
+        with file.blame("aggregator"):
+            inner = joined(pieces[begin:])
         hostile = positions(clients, population, seed)
-        return [*left_out, attacked(joined(passed), attack, clients=hostile)]
+        return [*pieces[:begin], attacked(inner, attack, clients=hostile)]
 
 
-def keeps(link: Link) -> bool:
-    """Whether clients keep something for a link between rounds."""
+def keeps(piece: Link | Aggregator) -> bool:
+    """Whether clients keep something for a piece between rounds."""
     update = {"w": jax.ShapeDtypeStruct((2, 2), jnp.float32)}
-    return bool(jax.tree.leaves(jax.eval_shape(link.enrol, update)))
+    return bool(jax.tree.leaves(jax.eval_shape(piece.enrol, update)))

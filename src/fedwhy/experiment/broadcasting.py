@@ -10,6 +10,7 @@ What clients send is made smaller by pieces of `[aggregator]`.
 from fedwhy.aggregators import Link
 from fedwhy.algorithms import Algorithm
 from fedwhy.algorithms.compressed_broadcast import compressed_broadcast
+from fedwhy.errors import ParameterError
 from fedwhy.experiment.file import ExperimentFile
 from fedwhy.experiment.pieces import Chain, built
 
@@ -23,5 +24,8 @@ def compressed(file: ExperimentFile, algorithm: Algorithm, values: Chain) -> Alg
             'expected one piece that compresses, or one within "rotated", such as ["quantize"], '
             f"given {values.chain!r}",
         )
-    with file.blame("broadcast"):
+    try:
         return compressed_broadcast(algorithm, link)
+    except ParameterError as error:
+        key = "algorithm.name" if error.parameter == "algorithm" else "broadcast.chain"
+        raise file.error(key, error.message) from error

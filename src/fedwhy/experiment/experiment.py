@@ -178,8 +178,8 @@ class Experiment:
                 algorithm = aggregation.aggregated(self.file, algorithm, self.tables, population)
             algorithm = trust.by_agreement(algorithm) if agreement else algorithm
             if "broadcast" in self.tables:
-                values = cast(Chain, self.tables["broadcast"])
-                algorithm = broadcasting.compressed(self.file, algorithm, values)
+                chain = cast(Chain, self.tables["broadcast"])
+                algorithm = broadcasting.compressed(self.file, algorithm, chain)
             return AVERAGES[averaging](algorithm, **average) if averaging else algorithm
 
     def _weighted(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class ExperimentFile:
         try:
             return schema.model_validate(values)
         except ValidationError as error:
-            first = error.errors()[0]
+            first, *further = error.errors()
         key, given = str(first["loc"][0]), first["input"]
         inner = schema.model_fields[key].annotation if key in schema.model_fields else None
         if isinstance(inner, type) and issubclass(inner, Table) and len(first["loc"]) > 1:
@@ -116,7 +116,10 @@ class ExperimentFile:
             names = tuple(re.findall(r"[^\s',]+(?=[',]|$| or )", expected))
             message = f"unknown value {given!r}{suggest(str(given), names)}"
         else:
-            message = f"expected {EXPECTED.get(first['type'], first['msg'])}, given {given!r}"
+            expected = EXPECTED.get(first["type"], first["msg"])
+            if first["type"] == "list_type" and further:  # A list, or something else.
+                expected += f" or {EXPECTED.get(further[0]['type'], further[0]['msg'])}"
+            message = f"expected {expected}, given {given!r}"
         raise self.error(f"{table}.{key}", message)
 
     def _leave_behind(self, table: str, schema: type[Table]) -> None:

@@ -36,7 +36,7 @@ def chain_table(file: ExperimentFile, table: str) -> type[Chain]:
         message = f"expected the names of pieces in their order, given {names!r}"
         raise file.error(f"{table}.chain", message)
     for name in names:
-        if name not in PIECES:
+        if not isinstance(name, str) or name not in PIECES:
             message = f"unknown piece {name!r}{suggest(str(name), tuple(PIECES))}"
             raise file.error(f"{table}.chain", message)
         if names.count(name) > 1:
