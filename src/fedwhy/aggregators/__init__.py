@@ -60,12 +60,13 @@ from fedwhy.aggregators.robust import (
     trimmed_mean,
 )
 from fedwhy.aggregators.secure import secure_mean
-from fedwhy.aggregators.validation import REASONS, validate
+from fedwhy.aggregators.validation import NOT_FINITE, REASONS, first_not_finite, validate
 from fedwhy.aggregators.weighting import WEIGHTINGS, Weighting, capped
 
 __all__ = [
     "ATTACKS",
     "LINKS",
+    "NOT_FINITE",
     "REASONS",
     "RULES",
     "WEIGHTINGS",
@@ -100,6 +101,7 @@ __all__ = [
     "compressing",
     "count_sketch",
     "error_feedback",
+    "first_not_finite",
     "gather",
     "geometric_median",
     "half_precision",

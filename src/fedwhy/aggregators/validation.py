@@ -19,6 +19,8 @@ from fedwhy.parameters import Positive, checked
 if TYPE_CHECKING:
     from fedwhy.aggregators.aggregator import Message
 
+PyTree = Any
+
 # Why a message is refused, by number.
 REASONS = (
     "taken",
@@ -26,6 +28,8 @@ REASONS = (
     "its weight is not a positive, finite number within bounds",
     "the norm of its update is out of bounds",
 )
+
+NOT_FINITE = 1
 
 # Message -> the number of a reason, int32 scalar.
 Refusal = Callable[[Any], jax.Array]
@@ -49,7 +53,14 @@ def validate(*, max_norm: Positive | None = None, max_weight: Positive = 1e9) ->
         weight, trust = (jnp.asarray(v, jnp.float32) for v in (message.weight, message.trust))
         weighs = (weight > 0) & (weight <= max_weight) & (trust >= 0) & jnp.isfinite(trust)
         far = jnp.bool_(False) if max_norm is None else square > max_norm**2
-        reason = jnp.select([~jnp.isfinite(square), ~weighs, far], [1, 2, 3], 0)
+        reason = jnp.select([~jnp.isfinite(square), ~weighs, far], [NOT_FINITE, 2, 3], 0)
         return reason.astype(jnp.int32)
 
     return refusal
+
+
+def first_not_finite(update: PyTree) -> jax.Array:
+    """The number of the first leaf whose norm is not finite, int32; that of all leaves, if none."""
+    squares = [trees.squared_norm(leaf) for leaf in jax.tree.leaves(update)]
+    at_fault = ~jnp.isfinite(jnp.stack([*squares, jnp.float32(jnp.nan)]))
+    return jnp.argmax(at_fault).astype(jnp.int32)

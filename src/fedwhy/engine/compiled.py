@@ -23,6 +23,7 @@ from fedwhy.engine.lowering import lower
 from fedwhy.engine.plan import Cohort, Plan, first_shape, make_plan, stack
 from fedwhy.engine.program import ClientState, Facts, enrol, rounds_program
 from fedwhy.errors import EngineError
+from fedwhy.federated.paths import paths
 
 PyTree = Any
 
@@ -68,6 +69,7 @@ class CompiledRounds:
         self.shape = first_shape(data.sizes, work.batching, cohort, lanes)
         self.examples = shared or examples(data, self.mesh)
         kept = jax.eval_shape(lambda: enrol(algorithm, server))
+        self.leaves = paths(algorithm.message(server).update)
         several = algorithm.first is not None or shared is not None
         elsewhere = self.examples.arrays is None or jax.process_count() > 1
         alone = several or elsewhere or jax.tree.leaves(kept)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from fedwhy.aggregators import Stack
+from fedwhy.aggregators import Stack, first_not_finite
 from fedwhy.algorithms import Algorithm, Batch, Client, ClientWork, Round, ServerState
 from fedwhy.engine.agreement import Whole, part_of, whole_of
 from fedwhy.engine.devices import AXIS
@@ -81,7 +81,8 @@ def round_program(
     `plan` holds the same number of lanes for each device of `mesh`. `states` and `metrics` are
     those of the cohort, `[lanes, slots, ...]`; `data` the flat arrays (x, y); `number` the
     round's; `facts` are `Facts`. A client whose message is refused keeps what it had, and its
-    metrics hold the reason in `"refused"`, beside its `"part"` in the mean.
+    metrics hold the reason in `"refused"` and the number of the `"leaf"` at fault, beside its
+    `"part"` in the mean.
     """
     lanes = PartitionSpec(AXIS)
     everywhere = PartitionSpec()
@@ -316,7 +317,8 @@ class Lanes:
             (jax.tree.map(jnp.zeros_like, encoded), state),
         )
         part = part_of(self.algorithm, encoded, self.server)
-        return encoded, state, {**metrics, "refused": refused, "part": part}
+        told = {"refused": refused, "leaf": first_not_finite(message.update), "part": part}
+        return encoded, state, {**metrics, **told}
 
     def one_client(self, state: ClientState):
         """A client that starts and finishes at once: its local, encoded message and metrics."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from fedwhy.aggregators import REASONS
+from fedwhy.aggregators import NOT_FINITE, REASONS
 from fedwhy.algorithms import Algorithm, ServerState
 from fedwhy.data import FederatedDataset
 from fedwhy.engine.agreement import Whole
@@ -142,8 +142,10 @@ class Rounds:
         each = (time.perf_counter() - started) / count
         if self.ahead:
             self._at_once = int(min(max(DISPATCH / each, 1), self.compiled.room))
+        leaves = self.compiled.leaves
         return server, [
-            self._result(ready.plans[k], *trees.row((metrics, facts), k)) for k in range(done)
+            result_of(leaves, ready.plans[k], self.population, *trees.row((metrics, facts), k))
+            for k in range(done)
         ]
 
     def _several_exchanges(
@@ -166,7 +168,8 @@ class Rounds:
                 rows = self.states.gather(at)
             server, rows, *rest = exchange(server, rows, prepared, key, number, 1)
             metrics, facts, _ = jax.device_get(rest)
-            result = self._result(plan, *trees.row((metrics, facts), 0))
+            one = trees.row((metrics, facts), 0)
+            result = result_of(exchange.leaves, plan, self.population, *one)
             if result.diverged or (exchange is self.compiled and result.void):
                 self.states.scatter(*began)
                 return old_server, [result]
@@ -176,25 +179,6 @@ class Rounds:
             refused = np.isin(cohort, list(result.refused))
             self.states.scatter(np.where(refused, cohort, self.population), old_rows)
         return server, [result]
-
-    def _result(self, plan: Plan, metrics: PyTree, facts: Facts) -> RoundResult:
-        reasons = metrics.pop("refused")
-        worked = plan.client < self.population
-        taken, refused = worked & (reasons == 0), worked & (reasons != 0)
-        return RoundResult(
-            plan.client[taken],
-            jax.tree.map(lambda a: a[taken], metrics),
-            {
-                int(client): REASONS[reason]
-                for client, reason in zip(plan.client[refused], reasons[refused], strict=True)
-            },
-            float(facts.norm),
-            {name: float(value) for name, value in facts.measured.items()},
-            bool(facts.counts),
-            float(facts.weights),
-            float(facts.step),
-            facts.whole,
-        )
 
     def _prepare_next(self, first: int, until: Callable[[int], int]) -> None:
         self._ahead = {first: self._prepared(first, until)} if self.ahead else {}
@@ -215,6 +199,33 @@ class Rounds:
             ]
 
         return self._planner.submit(prepare)
+
+
+def result_of(
+    leaves: list[str], plan: Plan, population: int, metrics: PyTree, facts: Facts
+) -> RoundResult:
+    """What one round gave; `leaves` are the paths of an update's."""
+    reasons, at_fault = metrics.pop("refused"), metrics.pop("leaf")
+    worked = plan.client < population
+    taken, refused = worked & (reasons == 0), worked & (reasons != 0)
+    told = zip(plan.client[refused], reasons[refused], at_fault[refused], strict=True)
+    return RoundResult(
+        plan.client[taken],
+        jax.tree.map(lambda a: a[taken], metrics),
+        {int(client): reason_of(reason, leaf, leaves) for client, reason, leaf in told},
+        float(facts.norm),
+        {name: float(value) for name, value in facts.measured.items()},
+        bool(facts.counts),
+        float(facts.weights),
+        float(facts.step),
+        facts.whole,
+    )
+
+
+def reason_of(reason: int, leaf: int, leaves: list[str]) -> str:
+    """Why a message was refused; where its update is not finite, in which array first."""
+    named = reason == NOT_FINITE and leaf < len(leaves)
+    return REASONS[reason] + (f" (first in {leaves[leaf]})" if named else "")
 
 
 def exchanges_before(algorithm: Algorithm) -> list[Algorithm]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from fedwhy.aggregators import REASONS
+from fedwhy.aggregators import NOT_FINITE, REASONS
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.causes.clients.outliers import MOST
 from fedwhy.diagnosis.edits.clients import named, replaced, without_clients
@@ -51,7 +51,7 @@ def refusals(evidence: Evidence) -> tuple[Counter[str], int]:
     counted = 0
     most = 1.0 if always_the_same(evidence) else MOST
     for reasons, cohort in rounds:
-        at_fault = [id for id, reason in reasons.items() if reason == REASONS[1]]
+        at_fault = [id for id, reason in reasons.items() if reason.startswith(REASONS[NOT_FINITE])]
         if 0 < len(at_fault) < most * cohort:
             times.update(at_fault)
             counted += 1
