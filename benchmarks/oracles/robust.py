@@ -21,6 +21,7 @@ Where definitions differ, fedwhy is asked for ByzFL's:
 - MDA: of several subsets with the least diameter ByzFL takes the first, fedwhy the one with the
   least sum of squared distances. Inputs with several are counted as ties, and only the diameter of
   what fedwhy takes is compared.
+- Bulyan and norm bounding are not compared: ByzFL has no Bulyan, and its clipping is one line.
 - Bucketing is random, so ByzFL's is given the permutation that fedwhy has drawn.
 """
 

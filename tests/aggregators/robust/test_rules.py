@@ -1,7 +1,9 @@
 """Robust rules: what holds for each, and for the papers' steps written out in NumPy."""
 
 import itertools
+from functools import partial
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -28,6 +30,7 @@ from fedwhy.aggregators import (
     nearest_neighbour_mixing,
     trimmed_mean,
 )
+from fedwhy.aggregators.robust.coordinates import bitonic, by_block
 from fedwhy.errors import ParameterError
 
 F = 2
@@ -75,6 +78,34 @@ def test_scaled_and_moved_updates_give_the_aggregate_scaled_and_moved(rule, seed
     plain = aggregate(MOVING[rule], updates)
     moved = aggregate(MOVING[rule], 4 * updates + move)
     np.testing.assert_allclose(moved, 4 * plain + move[0], rtol=1e-4, atol=1e-4)
+
+
+@few
+@random
+def test_rules_with_a_radius_scale_with_it(seed, count):
+    updates = drawn(seed, count)
+    for wide, narrow in (
+        (geometric_median(smoothing=4.0), geometric_median(smoothing=1.0)),
+        (centred_clipping(tau=4.0), centred_clipping(tau=1.0)),
+    ):
+        found = aggregate(wide, 4 * updates)
+        np.testing.assert_allclose(found, 4 * aggregate(narrow, updates), rtol=1e-5, atol=1e-5)
+
+
+@few
+@random
+def test_geometric_median_moves_with_the_updates(seed, count):
+    updates, move = drawn(seed, count), drawn(seed + 1, 1)
+    settled = geometric_median(iterations=300)
+    expected = aggregate(settled, updates) + move[0]
+    np.testing.assert_allclose(aggregate(settled, updates + move), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("columns", [1, 255, 256, 257, 700])
+def test_coordinates_are_the_same_in_blocks_as_all_at_once(columns):
+    rows = np.random.default_rng(columns).normal(size=(9, columns)).astype(np.float32)
+    ordered = jax.jit(partial(by_block, lambda block: bitonic(block)[4]))(rows)
+    np.testing.assert_array_equal(ordered, np.median(rows, axis=0))
 
 
 @pytest.mark.parametrize("rule", ALL)
