@@ -10,10 +10,12 @@ import psutil
 import pytest
 
 import fedwhy as fw
-from fedwhy.engine import Engine, compiled, states
+from fedwhy import aggregators as agg
+from fedwhy.engine import Cohort, Engine, Settings, compiled, states
 from fedwhy.engine import devices as engine_devices
 from fedwhy.engine.devices import make_mesh, share
 from fedwhy.engine.examples import OnHost
+from fedwhy.engine.program import enrol
 from fedwhy.engine.states import DeviceStates, HostStates
 from fedwhy.models import Weights
 
@@ -164,3 +166,39 @@ def test_memory_does_not_grow_from_round_to_round(softmax, clients, digits, tmp_
         callbacks=[fw.RunFolder(tmp_path / "r", checkpoint_every=5), Watch()],
     )
     assert used[200] < 1.02 * used[20]
+
+
+def temporary_bytes(digits, aggregator, cohort):
+    """What a compiled round of so many clients takes beside its arguments and results."""
+    data = fw.partition(digits.train, fw.IID(), clients=300)
+    model = fw.Model.from_zoo("mlp", hidden=(64,))
+    local = fw.LocalSGD(optax.sgd(0.1), steps=1, batch_size=4)
+    algorithm = fw.fedavg(model, local).with_aggregator(aggregator)
+    server = algorithm.begin(model.init(jax.random.key(0), data.x[:1]), data.clients)
+    rounds = compiled.CompiledRounds(algorithm, data, server, cohort, Settings(1, 1, True))
+    ready = rounds.place([rounds.plan(Cohort.of(np.arange(cohort)), 0, 1)])
+    kept = states.client_states(enrol(algorithm, server), data.clients, rounds.mesh)
+    rows = kept.gather(ready.plans[0].client)
+    key = np.asarray(jax.random.key_data(jax.random.key(0)))
+    arguments = (server, rows, ready.placed, ready.arrays, key, np.int32(1), np.int32(1))
+    return rounds._run.lower(*arguments).compile().memory_analysis().temp_size_in_bytes
+
+
+STREAMING = {
+    "mean": agg.mean(),
+    "links": agg.chain(agg.adaptive_zeroing(), agg.clip(), agg.quantize(8), agg.mean()),
+    "majority_vote": agg.majority_vote(),
+    "secure_mean": agg.secure_mean(1.0, clients=300),
+    "private_mean": agg.private_mean(cohort=300),
+}
+
+
+@pytest.mark.parametrize("name", STREAMING)
+def test_messages_that_are_added_up_take_no_room_for_each_client(name, digits):
+    few, many = (temporary_bytes(digits, STREAMING[name], cohort) for cohort in (10, 300))
+    assert many < 2 * few
+
+
+def test_rules_that_see_every_message_hold_them_all(digits):
+    few, many = (temporary_bytes(digits, agg.median(), cohort) for cohort in (10, 300))
+    assert many > 10 * few
