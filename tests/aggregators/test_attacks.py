@@ -5,9 +5,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from scipy.stats import norm
 
+import fedwhy as fw
 from fedwhy.aggregators import (
     Message,
     Stack,
@@ -289,3 +291,25 @@ def test_attacked_mean_may_be_private(attack):
     sent = -1.0 if attack.name == "sign_flip" else -0.1  # Or the honest mean, times -epsilon.
     np.testing.assert_allclose(arrived.aggregate["w"], (2 + sent) / 3, rtol=1e-3)
     assert arrived.measured["attacks"] == 1
+
+
+def test_model_replacement_plants_a_backdoor_and_norm_bounding_keeps_it_out(digits):
+    clients = fw.partition(digits.train, fw.IID(), clients=10)
+    backdoor = fw.shifts.Backdoor([0], target=0)
+    poisoned = fw.shift(clients, backdoor)
+    model = fw.Model.from_zoo("mlp", hidden=(32,))
+    local = fw.LocalSGD(optax.sgd(0.2), epochs=2, batch_size=16)
+    others = digits.test.x[digits.test.y != 0]
+
+    def trained(rule):
+        hit = attacked(rule, attacks.model_replacement(cohort=10), clients=[0])
+        algorithm = fw.fedavg(model, local).with_aggregator(hit)
+        options = {"rounds": 15, "cohort": 10, "test": digits.test, "evaluate_every": 15}
+        run = fw.train(algorithm, poisoned, progress=False, **options)
+        logits, _ = model.apply(*run.weights, backdoor.triggered(others), None, False)
+        return run.test_accuracy, np.mean(np.argmax(logits, axis=1) == 0)
+
+    accuracy, triggered = trained(mean("uniform"))
+    assert accuracy > 0.9 and triggered > 0.95
+    accuracy, triggered = trained(chain(clip(0.5), mean("uniform")))
+    assert accuracy > 0.9 and triggered < 0.1
