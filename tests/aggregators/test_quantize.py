@@ -10,6 +10,7 @@ from scipy.linalg import hadamard as hadamard_matrix
 from test_chain import around
 
 from fedwhy.aggregators import Message, chain, mean, qsgd, quantize, rotated
+from fedwhy.aggregators.compression.compressing import BLOCKS, REST, Report, measured
 from fedwhy.aggregators.compression.elias import elias_length, sparse_length
 from fedwhy.aggregators.compression.rotation import fourier, hadamard, inverse_fourier
 
@@ -138,13 +139,11 @@ def test_bytes_of_a_round_are_those_of_its_codes():
     expected = 0
     for each in (signed, np.zeros(101, int)):
         expected += int(np.ceil((32 * 3 + len(written(each))) / 8)) + 4 + 4  # number, weight
-    assert decoded.measured["bytes_up"] == expected
+    assert (decoded.measured[BLOCKS], decoded.measured[REST]) == (0, expected)
 
 
 def test_large_sums_of_bytes_do_not_overflow():
-    from fedwhy.aggregators.compression.compressing import Report, measured
-
-    each = 3_000_000_000
-    parts = tuple(jnp.uint32(5 * part) for part in (each >> 16, each & 0xFFFF))
-    report = Report(jnp.float32(5), jnp.zeros(()), parts)
-    assert measured(report)["bytes_up"] == np.float32(5 * each)
+    each, clients = 3_000_000_001, 300
+    parts = tuple(jnp.uint32(clients * part) for part in (each >> 16, each & 0xFFFF))
+    found = measured(Report(jnp.float32(clients), jnp.zeros(()), parts))
+    assert int(found[BLOCKS]) * 2**16 + int(found[REST]) == clients * each

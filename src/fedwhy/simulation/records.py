@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from fedwhy.aggregators.compression.compressing import BLOCKS, REST
 from fedwhy.algorithms import Algorithm, Clipped, Course, ServerState, Tally
 from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.engine import RoundResult, Rounds, mean_cosine, state_spread
@@ -20,16 +21,18 @@ from fedwhy.simulation.turn import Turn
 def describe(training: Training, result: RoundResult, turn: Turn) -> dict[str, Any]:
     """The training part of a round's record; `simulated_seconds` are those of this round."""
     model, clients = training.algorithm.model, len(result.clients)
+    measured = dict(result.measured)
     record = {
         "clients": clients,
         "refused": len(result.refused),
         "bytes_down": turn.bytes_down(training.traffic),
         "bytes_up": turn.bytes_up(training.traffic, clients + len(result.refused)),
-        **result.measured,
     }
-    if "bytes_up" in result.measured:  # Lengths depend on the data; those of the main exchange.
+    if BLOCKS in measured:  # Lengths depend on the data; those of the main exchange.
         before = training.traffic._replace(up=training.traffic.up_before)
-        record["bytes_up"] += turn.bytes_up(before, clients + len(result.refused))
+        record["bytes_up"] = turn.bytes_up(before, clients + len(result.refused))
+        record["bytes_up"] += int(measured.pop(BLOCKS)) * 2**16 + int(measured.pop(REST))
+    record |= measured
     if result.refused:
         ids = training.clients.ids
         reasons = {str(ids[client]): why for client, why in result.refused.items()}
