@@ -43,7 +43,7 @@ def check_meaning(links: Sequence[Link], rule: Aggregator) -> None:
             f"what {longer.name} makes of a clipped update may be longer than clip(...) allows, so "
             f"that {central.name} would hide too little; take one of them, or local_noise() first",
         )
-    if central and rule.stacks:
+    if central and (rule.stacks or rule.traits.alike):
         raise ParameterError(
             "chain",
             f"{central.name} hides a client in a mean; how far one moves what {rule.name} makes of "
@@ -91,8 +91,9 @@ def check_privacy(links: Sequence[Link], rule: Aggregator) -> None:
 def check_weighs(wrapper: str, aggregator: Aggregator) -> None:
     """Raises `ParameterError` unless the trust that `wrapper` sets can weigh messages.
 
-    It is computed from updates as clients have them, so it would tell of them what privacy hides;
-    and a rule that counts all messages alike has no use for it.
+    It is computed by the server from updates as clients have them, so there must be single ones for
+    it to see, and it would tell of them what noise hides; and a rule that counts all messages alike
+    has no use for it.
     """
     if aggregator.privacy is not None:
         raise ParameterError(
@@ -105,4 +106,16 @@ def check_weighs(wrapper: str, aggregator: Aggregator) -> None:
             "algorithm",
             f"{aggregator.name} counts all messages alike, so {wrapper} would change nothing; take "
             "a rule that weighs them, such as mean()",
+        )
+    if aggregator.traits.hides:
+        raise ParameterError(
+            "algorithm",
+            f"{wrapper} weighs each update by what it looks like, and {aggregator.name} shows the "
+            "server their sum only; take mean(), or leave one of them out",
+        )
+    if aggregator.traits.noisy:
+        raise ParameterError(
+            "algorithm",
+            f"{wrapper} weighs updates by what they are before they are bounded, so that weights "
+            f"would tell what the noise of {aggregator.name} should hide; leave one of them out",
         )
