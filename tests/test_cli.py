@@ -618,14 +618,15 @@ def test_what_the_plan_says_to_take_keeps_the_promise(fedwhy, tmp_path, epsilon,
     (tmp_path / "plan.toml").write_text(textwrap.dedent(rest[: rest.index("The noise is")]))
     setup = Experiment.read(tmp_path / "plan.toml").setup
     release = setup.algorithm.aggregator.privacy
-    known = setup.sampler, None, setup.clients, setup.cohort, setup.rounds, setup.seed
-    kept = ledger(setup.algorithm, *known)
-    assert kept.delta == (delta[1] if delta else 50**-1.1)
-    known = {"sampling": kept.sampling, "rounds": setup.rounds, "delta": kept.delta}
+    assert isinstance(setup.sampler, fw.samplers.Poisson) and release is not None
+    assert (setup.cohort, setup.rounds) == (5, 20)
+    kept = ledger(setup.algorithm, setup.sampler, None, setup.clients, 5, 20, seed=0)
+    assert kept is not None and kept.delta == (delta[1] if delta else 50**-1.1)
+    known = {"sampling": kept.sampling, "rounds": 20, "delta": kept.delta}
     spent = fw.privacy.epsilon(release.noise_multiplier, interval=epsilon / 1e4, **known)
     assert 0.999 * epsilon < spent <= epsilon
     recipe, train = (line.strip() for line in python.splitlines() if line.startswith("  "))
-    assert eval(recipe, vars(fw.aggregators)).privacy == release
+    assert eval(recipe, dict(vars(fw.aggregators))).privacy == release
     assert train == "fw.train(..., rounds=20, cohort=5, sampler=fw.samplers.Poisson())"
 
 

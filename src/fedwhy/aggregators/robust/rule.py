@@ -55,6 +55,16 @@ def norms_from(centre: PyTree, rows: PyTree) -> jax.Array:
     return jax.vmap(lambda row: trees.norm(trees.subtract(row, centre)))(rows)
 
 
+def mean_over(sent: jax.Array, values: jax.Array) -> jax.Array:
+    """The mean of `values` `[slots]` where bool `sent` holds; zero if there is none."""
+    return jnp.where(sent, values, 0.0).sum() / jnp.maximum(sent.sum(), 1)
+
+
+def spread(centre: PyTree, stack: Stack) -> jax.Array:
+    """The mean distance of the messages from `centre`, float32."""
+    return mean_over(stack.sent, norms_from(centre, stack.encoded))
+
+
 def check_stacks(wrapper: str, rule: Aggregator) -> None:
     """Raises `ParameterError` unless `rule` sees every message as it was sent, none attacked."""
     if not rule.stacks or rule.traits.linked:
