@@ -12,6 +12,7 @@ from fedwhy.aggregators import (
     Message,
     Traits,
     adaptive_clipping,
+    adaptive_zeroing,
     chain,
     clip,
     local_noise,
@@ -126,7 +127,8 @@ private = private_mean(cohort=2)
         ((learning, private), "does not hide"),
         ((learning, local_noise(), mean("uniform")), "does not hide; .* after local_noise"),
         ((adaptive_clipping(), local_noise(), mean("uniform")), "adaptive_clipping learns at"),
-        ((packing, private), "undoes"),
+        ((adaptive_zeroing(), private), "adaptive_zeroing learns at .*AdaptiveClip"),
+        ((clip(), noise, chain(packing, mean("uniform"))), "quantize, mean .* longer"),
         ((noise, private), "put clip"),
     ],
 )
@@ -144,3 +146,5 @@ def test_meaningful_combinations_are_built():
     assert chain(hidden, learning, mean("uniform")).privacy == hidden.privacy
     assert chain(clip(), hidden, mean("uniform")).privacy == hidden.privacy
     assert chain(feedback, private).privacy == private.privacy  # Clipped last of all.
+    assert chain(packing, private).privacy == private.privacy
+    assert chain(clip(), noise, packing, mean("uniform")).traits.packs
