@@ -41,7 +41,9 @@ def measured(piece, updates=UPDATES):
     rows = jax.tree.map(lambda *leaves: jnp.stack(leaves), *encoded)
     total = jax.tree.map(lambda leaf: leaf.sum(axis=0), rows)
     if rule.stacks:
-        total = Stack(rows, jnp.ones(len(updates), bool), jnp.arange(len(updates)))
+        place = jnp.arange(len(updates) + 1)  # At the last there is no message, but garbage.
+        rows = jax.tree.map(lambda leaf: jnp.append(leaf, leaf[:1] * jnp.nan, axis=0), rows)
+        total = Stack(rows, place < len(updates), place)
     return {name: float(value) for name, value in rule.decode(total, state, key).measured.items()}
 
 

@@ -11,7 +11,7 @@ import jax
 
 from fedwhy.aggregators.aggregator import Aggregator, Stack
 from fedwhy.aggregators.robust.coordinates import by_coordinate, nearest_to_middle
-from fedwhy.aggregators.robust.rule import robust, spread
+from fedwhy.aggregators.robust.rule import robust, with_spread
 from fedwhy.parameters import CountOrZero, checked
 
 
@@ -28,7 +28,6 @@ def meamed(*, byzantine: CountOrZero = 1) -> Aggregator:
         def mean(ordered: jax.Array, count: jax.Array) -> jax.Array:
             return nearest_to_middle(ordered, count, drop=byzantine)
 
-        found = by_coordinate(mean, rows, sent)
-        return found, {"spread": spread(found, stack)}
+        return by_coordinate(mean, rows, sent), {}
 
-    return robust("meamed", rule, least=2 * byzantine + 1)
+    return with_spread(robust("meamed", rule, least=2 * byzantine + 1))

@@ -8,7 +8,7 @@ Rates", ICML 2018, Algorithm 1, option I.
 
 from fedwhy.aggregators.aggregator import Aggregator, Stack
 from fedwhy.aggregators.robust.coordinates import by_coordinate, middle
-from fedwhy.aggregators.robust.rule import robust, spread
+from fedwhy.aggregators.robust.rule import robust, with_spread
 
 
 def median() -> Aggregator:
@@ -19,7 +19,6 @@ def median() -> Aggregator:
 
     def rule(stack: Stack):
         rows, sent, _ = stack
-        found = by_coordinate(middle, rows, sent)
-        return found, {"spread": spread(found, stack)}
+        return by_coordinate(middle, rows, sent), {}
 
-    return robust("median", rule)
+    return with_spread(robust("median", rule))

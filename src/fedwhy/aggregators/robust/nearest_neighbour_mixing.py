@@ -30,14 +30,14 @@ def nearest_neighbour_mixing(rule: Aggregator, *, byzantine: CountOrZero = 1) ->
     check_stacks("nearest_neighbour_mixing", rule)
 
     def decode(stack: Stack, state, key: jax.Array) -> Decoded:
-        rows, sent, _ = stack = cleared(stack)
+        rows, sent, _ = cleared(stack)
         near = neighbours(rows, sent)
         others = jnp.arange(len(sent)) < sent.sum() - byzantine - 1
         nearest = jax.vmap(lambda row: jnp.zeros_like(sent).at[row].set(others))(near.position)
         mixed = (nearest | jnp.eye(len(sent), dtype=bool)) & sent
         means = mean_of(mixed, rows)
         decoded = rule.decode(stack._replace(encoded=means), state, key)
-        moved = mean_over(sent, jax.vmap(trees.norm)(trees.subtract(means, rows)))
+        moved = mean_over(sent, jax.vmap(trees.norm)(trees.subtract(means, stack.encoded)))
         return decoded._replace(measured={**decoded.measured, "mixed": moved})
 
     least = max(rule.least, 2 * byzantine + 1)

@@ -60,9 +60,19 @@ def mean_over(sent: jax.Array, values: jax.Array) -> jax.Array:
     return jnp.where(sent, values, 0.0).sum() / jnp.maximum(sent.sum(), 1)
 
 
-def spread(centre: PyTree, stack: Stack) -> jax.Array:
-    """The mean distance of the messages from `centre`, float32."""
-    return mean_over(stack.sent, norms_from(centre, stack.encoded))
+def with_spread(rule: Aggregator) -> Aggregator:
+    """`rule`, which measures `spread` as well, the mean distance of messages from the aggregate.
+
+    They are read as they came: messages that are cleared for it would be another copy of them all.
+    """
+
+    def decode(stack: Stack, state: PyTree, key: jax.Array) -> Decoded:
+        decoded = rule.decode(stack, state, key)
+        rows = trees.as_float32(stack.encoded)
+        spread = mean_over(stack.sent, norms_from(decoded.aggregate, rows))
+        return decoded._replace(measured={**decoded.measured, "spread": spread})
+
+    return rule._replace(decode=decode)
 
 
 def check_stacks(wrapper: str, rule: Aggregator) -> None:
