@@ -3,15 +3,20 @@
 import json
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+import fedwhy as fw
 from fedwhy.aggregators import ATTACKS
 from fedwhy.algorithms import ALGORITHMS
 from fedwhy.cli import main
+from fedwhy.experiment import Experiment
+from fedwhy.privacy import Plan
+from fedwhy.simulation.ledger import ledger
 
 QUICK = ("train.rounds=2", "model.name=softmax")
 
@@ -599,8 +604,36 @@ def test_privacy_is_planned_before_training(fedwhy):
     plan = json.loads(fedwhy("privacy", *asked, "--delta", 1e-5, "--json").stdout)
     assert 0.6 < plan["noise_multiplier"] < 0.9 and plan["cohort"] == 100
     assert [other["cohort"] for other in plan["others"]] == [25, 50, 200, 400]
-    assert "private_mean(noise_multiplier=0." in fedwhy("privacy", *asked).stdout
+    assert (plan["sampler"], plan["delta"], plan["parameters"]) == ("poisson", 1e-5, 1_000_000)
     assert "delta" in fedwhy("privacy", *asked, "--delta", 2, code=2).stderr
+
+
+@pytest.mark.parametrize(("epsilon", "delta"), [(0.7, ()), (8, ("--delta", 2e-6))])
+def test_what_the_plan_says_to_take_keeps_the_promise(fedwhy, tmp_path, epsilon, delta):
+    pytest.importorskip("dp_accounting")
+    asked = ("--population", 50, "--cohort", 5, "--rounds", 20, "--epsilon", epsilon)
+    told = fedwhy("privacy", *asked, *delta, "--parameters", 12_345).stdout
+    assert "12,345 parameters" in told
+    python, _, rest = told.partition("or in an experiment file:")
+    (tmp_path / "plan.toml").write_text(textwrap.dedent(rest[: rest.index("The noise is")]))
+    setup = Experiment.read(tmp_path / "plan.toml").setup
+    release = setup.algorithm.aggregator.privacy
+    assert isinstance(setup.sampler, fw.samplers.Poisson) and release is not None
+    assert (setup.cohort, setup.rounds) == (5, 20)
+    kept = ledger(setup.algorithm, setup.sampler, None, setup.clients, 5, 20, seed=0)
+    assert kept is not None and kept.delta == (delta[1] if delta else 50**-1.1)
+    known = {"sampling": kept.sampling, "rounds": 20, "delta": kept.delta}
+    spent = fw.privacy.epsilon(release.noise_multiplier, interval=epsilon / 1e4, **known)
+    assert 0.999 * epsilon < spent <= epsilon
+    recipe, train = (line.strip() for line in python.splitlines() if line.startswith("  "))
+    assert eval(recipe, dict(vars(fw.aggregators))).privacy == release
+    assert train == "fw.train(..., rounds=20, cohort=5, sampler=fw.samplers.Poisson())"
+
+
+def test_planned_noise_is_told_rounded_up(fedwhy, monkeypatch):
+    monkeypatch.setattr("fedwhy.cli.plan", lambda **_: [Plan(5, 0.557401, 0.1, 1.0)])
+    asked = ("--population", 50, "--cohort", 5, "--rounds", 20, "--epsilon", 4)
+    assert fedwhy("privacy", *asked).stdout.count("noise_multiplier = 0.55741\n") == 1
 
 
 def test_diagnose_proves_a_rate_that_is_too_high_and_writes_the_fixed_file(fedwhy, tmp_path):

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,7 @@ from fedwhy.engine.processes import join, launch, launched, leads
 from fedwhy.errors import FedwhyError, ParameterError
 from fedwhy.experiment import Experiment, catalogue
 from fedwhy.experiment.fixing import fixed_path, fixed_run
-from fedwhy.privacy import plan
+from fedwhy.privacy import default_delta, plan
 from fedwhy.report import (
     render,
     render_comparison,
@@ -46,6 +47,30 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Change one setting; may be repeated."),
 ]
+# What `fedwhy privacy` tells to take. Without any part of it another epsilon is spent.
+TAKE = """\
+Take all of this, in Python:
+
+  private_mean(noise_multiplier={noise}, cohort={cohort}, delta={delta!r})
+  fw.train(..., rounds={rounds}, cohort={cohort}, sampler=fw.samplers.Poisson())
+
+or in an experiment file:
+
+  [train]
+  rounds = {rounds}
+  cohort = {cohort}
+
+  [sampler]
+  name = "poisson"
+
+  [aggregator]
+  chain = ["private_mean"]
+  private_mean.noise_multiplier = {noise}
+  private_mean.cohort = {cohort}
+  private_mean.delta = {delta!r}
+
+The noise is for Poisson sampling: with Uniform(), the default, it would hide clients less."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
 File = Annotated[
     Path | None,
@@ -239,7 +264,8 @@ def privacy(
 ) -> None:
     """Plan differential privacy: the noise that a guarantee needs, and what other cohorts give.
 
-    Noise is in multiples of the clipping norm; signal-to-noise is a round's at best.
+    It is planned for Poisson sampling. Noise is in multiples of the clipping norm; signal-to-noise
+    is a round's at best, of a model of so many parameters.
     """
     plans = plan(
         population=population,
@@ -250,14 +276,17 @@ def privacy(
         parameters=parameters,
     )
     planned, *others = (each._asdict() for each in plans)
+    delta = default_delta(population) if delta is None else delta
     if as_json:
-        print_json({**planned, "others": others})
+        known = {"sampler": "poisson", "delta": delta, "parameters": parameters}
+        print_json({**planned, **known, "others": others})
         return
     rows = sorted(list(each.values()) for each in (planned, *others))
     print_table(tuple(name.replace("_", " ") for name in planned), rows)
-    print(
-        f"Take: private_mean(noise_multiplier={planned['noise_multiplier']:.5g}, cohort={cohort})"
-    )
+    print(f"Signal to noise is that of {parameters:,} parameters (--parameters).\n")
+    # Rounded up: less would not keep the guarantee.
+    noise = Decimal(planned["noise_multiplier"]).quantize(Decimal("1e-5"), ROUND_CEILING)
+    print(TAKE.format(noise=noise, cohort=cohort, rounds=rounds, delta=delta))
 
 
 class Kind(StrEnum):

@@ -12,9 +12,11 @@ from fedwhy.aggregators import (
     Message,
     Traits,
     adaptive_clipping,
+    adaptive_zeroing,
     chain,
     clip,
     local_noise,
+    majority_vote,
     mean,
     private_mean,
     stacked,
@@ -117,6 +119,7 @@ private = private_mean(cohort=2)
         ((secret, median), "take one rule"),
         ((bounding, validate(), mean()), "comes first"),
         ((bounding, noise, median), "not known"),
+        ((bounding, noise, majority_vote()), "what majority_vote makes .* not known"),
         ((bounding, feedback, noise, mean("uniform")), "put clip"),
         ((bounding, noise, feedback, mean("uniform")), "clip after it"),
         ((local_noise(), mean()), "uniform"),
@@ -124,7 +127,8 @@ private = private_mean(cohort=2)
         ((learning, private), "does not hide"),
         ((learning, local_noise(), mean("uniform")), "does not hide; .* after local_noise"),
         ((adaptive_clipping(), local_noise(), mean("uniform")), "adaptive_clipping learns at"),
-        ((packing, private), "undoes"),
+        ((adaptive_zeroing(), private), "adaptive_zeroing learns at .*AdaptiveClip"),
+        ((clip(), noise, chain(packing, mean("uniform"))), "quantize, mean .* longer"),
         ((noise, private), "put clip"),
     ],
 )
@@ -142,3 +146,5 @@ def test_meaningful_combinations_are_built():
     assert chain(hidden, learning, mean("uniform")).privacy == hidden.privacy
     assert chain(clip(), hidden, mean("uniform")).privacy == hidden.privacy
     assert chain(feedback, private).privacy == private.privacy  # Clipped last of all.
+    assert chain(packing, private).privacy == private.privacy
+    assert chain(clip(), noise, packing, mean("uniform")).traits.packs

@@ -32,7 +32,9 @@ from fedwhy.aggregators import (
     majority_vote,
     mean,
     median,
+    noise,
     private_mean,
+    secure_mean,
 )
 from fedwhy.federated import trees
 
@@ -194,15 +196,25 @@ WRAPPERS = {
         (private_mean(cohort=4), "privacy would not hold"),
         (chain(clip(), majority_vote()), "majority_vote counts all messages alike"),
         (chain(clip(), median()), "median counts all messages alike|does not fit"),
+        (secure_mean(), "secure_mean shows the server their sum only"),
+        (chain(clip(), secure_mean(max_weight=9.0)), "secure_mean shows the server their sum only"),
+        (chain(clip(), noise(), mean("uniform")), "noise, mean should hide"),
     ],
-    ids=["local_noise", "private_mean", "majority_vote", "median"],
+    ids=[
+        *("local_noise", "private_mean", "majority_vote", "median"),
+        *("secure_mean", "clipped secure_mean", "noise"),
+    ],
 )
-def test_trust_is_refused_where_privacy_hides_updates_or_nothing_is_weighed(wrap, rule, message):
+def test_trust_is_refused_where_updates_are_hidden_or_nothing_is_weighed(wrap, rule, message):
     with pytest.raises(fw.FedwhyError, match=f"^algorithm: .*({message})"):
         wrap(fw.fedavg(model, LOCAL).with_aggregator(rule))
 
 
-@pytest.mark.parametrize("rule", [median(), private_mean(cohort=4)], ids=["median", "private"])
+@pytest.mark.parametrize(
+    "rule",
+    [median(), private_mean(cohort=4), secure_mean()],
+    ids=["median", "private_mean", "secure_mean"],
+)
 def test_a_rule_that_trust_cannot_weigh_is_refused_behind_it_too(rule):
     with pytest.raises(fw.FedwhyError, match="^algorithm: .*by_quality"):
         fw.trust.by_quality(fw.fedavg(model, LOCAL), VALIDATION).with_aggregator(rule)

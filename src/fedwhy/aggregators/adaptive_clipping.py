@@ -52,4 +52,5 @@ def adaptive_clipping(
     def init(update) -> jax.Array:
         return jnp.float32(norm)
 
-    return Link("adaptive_clipping", encode, decode, init, traits=Traits(bounds=True))
+    traits = Traits(bounds=True)
+    return Link("adaptive_clipping", encode, decode, init, traits=traits, most=lambda bound: bound)

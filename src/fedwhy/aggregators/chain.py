@@ -18,7 +18,8 @@ import jax
 from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Stack, Traits
 from fedwhy.aggregators.link import Link
 from fedwhy.aggregators.mean import Weighted
-from fedwhy.aggregators.meaning import check_meaning
+from fedwhy.aggregators.meaning import check_meaning, norm_of_unpacked
+from fedwhy.aggregators.privacy.bounding import bounded
 from fedwhy.aggregators.validation import Refusal, validate
 from fedwhy.errors import ParameterError
 from fedwhy.recipe import recorded
@@ -41,6 +42,10 @@ def chain(*pieces: Refusal | Link | Aggregator) -> Aggregator:
     takes. What links measure has the names that they give; where two give the same,
     the later ones get a number, as in `clip_norm_2`.
 
+    Where noise is added to the aggregate, and a link packs updates, the server clips again what it
+    has unpacked, by the last link that clips: quantisation may lengthen an update, and the noise
+    hides as much as without it.
+
     Raises `ParameterError` for a combination without a meaning, such as noise before clipping.
     """
     refusal, links, rule = taken_apart(pieces)
@@ -50,6 +55,7 @@ def chain(*pieces: Refusal | Link | Aggregator) -> Aggregator:
 
 def linked(refusal: Refusal, links: Sequence[Link], rule: Aggregator) -> Aggregator:
     """The chain of these, whether or not it has a meaning."""
+    norm = norm_of_unpacked(links)
 
     def init(update: PyTree) -> tuple[PyTree, ...]:
         return *(link.init(update) for link in links), rule.init(update)
@@ -65,6 +71,8 @@ def linked(refusal: Refusal, links: Sequence[Link], rule: Aggregator) -> Aggrega
             )
             new.append(keeps)
             reports.append(reported)
+        if norm is not None:
+            message = message._replace(update=bounded(message.update, norm(state)).update)
         encoded, keeps = rule.encode(message, kept[-1], state[-1], keys[-1])
         return Sent(encoded, tuple(reports)), (*new, keeps)
 

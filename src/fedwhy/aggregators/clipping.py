@@ -55,4 +55,4 @@ def clip(norm: Positive = 1.0) -> Link:
     def decode(aggregate, reported: Norms, state, key: jax.Array) -> Decoded:
         return Decoded(aggregate, state, reported.measured)
 
-    return Link("clip", encode, decode, traits=Traits(bounds=True))
+    return Link("clip", encode, decode, traits=Traits(bounds=True), most=lambda state: norm)

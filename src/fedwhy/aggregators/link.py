@@ -44,6 +44,7 @@ class Link(NamedTuple):
     - `enrol(update) -> kept`, kept at each client between rounds
     - `packed(update)`, `privacy` and `recipe`: as of an `Aggregator`
     - `compressor`: how it packs updates, if that is all it does, for links around it
+    - `most(state) -> norm`: what it bounds the norm of updates by, where it does
     """
 
     name: str
@@ -54,5 +55,6 @@ class Link(NamedTuple):
     packed: Callable[[PyTree], PyTree] | None = None
     traits: Traits = Traits()
     compressor: Compressor | None = None
+    most: Callable[[PyTree], jax.typing.ArrayLike] | None = None
     privacy: Release | None = None
     recipe: Recipe | None = None

@@ -1,11 +1,34 @@
 """Which pieces have a meaning in a row: chains without one are refused, with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
+from typing import Any
+
+from jax.typing import ArrayLike
 
 from fedwhy.aggregators.aggregator import Aggregator, nothing
 from fedwhy.aggregators.link import Link
 from fedwhy.errors import ParameterError
+
+
+def noise_of(links: Sequence[Link]) -> Link | None:
+    """The link that adds noise to the aggregate; None without one."""
+    return next((link for link in links if link.traits.noisy and not link.privacy), None)
+
+
+def norm_of_unpacked(links: Sequence[Link]) -> Callable[[Sequence[Any]], ArrayLike] | None:
+    """The norm to which the server clips what it has unpacked, of links' states; None for none.
+
+    It does so where noise on the aggregate rests on a norm, and a link packs: what is unpacked may
+    be longer than what was clipped.
+    """
+    if noise_of(links) is None or not any(link.traits.packs for link in links):
+        return None
+    clipping = [(number, link.most) for number, link in enumerate(links) if link.most]
+    if not clipping:
+        return None
+    number, most = clipping[-1]
+    return lambda states: most(states[number])
 
 
 def check_meaning(links: Sequence[Link], rule: Aggregator) -> None:
@@ -35,21 +58,23 @@ def check_meaning(links: Sequence[Link], rule: Aggregator) -> None:
                 "chain", f"what {link.name} packs cannot be summed as it is by {rule.name}"
             )
         bounded = link.traits.bounds or (bounded and link.enrol is nothing)
-    central = next((link for link in links if link.traits.noisy and not link.privacy), None)
-    longer = next((link for link in links if link.traits.packs or link.traits.carries), None)
+    central, clipped = noise_of(links), norm_of_unpacked(links) is not None
+    longer = [link for link in links if link.traits.packs and not clipped]
+    longer += [link for link in links if link.traits.carries and not link.traits.packs]
+    longer += [rule] if rule.traits.packs or rule.traits.carries else []  # A chain of its own.
     if central and longer:
         raise ParameterError(
             "chain",
-            f"what {longer.name} makes of a clipped update may be longer than clip(...) allows, so "
-            f"that {central.name} would hide too little; take one of them, or local_noise() first",
+            f"what {longer[0].name} makes of a clipped update may be longer than clip(...) allows, "
+            f"so {central.name} would hide too little; take one of them, or local_noise() first",
         )
-    if central and rule.stacks:
+    if central and (rule.stacks or rule.traits.alike):
         raise ParameterError(
             "chain",
             f"{central.name} hides a client in a mean; how far one moves what {rule.name} makes of "
             'all messages is not known. Take mean("uniform"), or local_noise()',
         )
-    if central and not bounded:
+    if central and not (bounded or clipped):
         raise ParameterError(
             "chain",
             f"after clip(...), a link adds what a client has kept from earlier rounds, so that "
@@ -78,21 +103,14 @@ def check_privacy(links: Sequence[Link], rule: Aggregator) -> None:
                 f"{link.name} learns at the server from what clients report, which {hiding.name} "
                 f"does not hide; leave it out {instead}",
             )
-    if hiding is not rule:
-        return
-    for link in links:
-        if link.traits.packs:
-            raise ParameterError(
-                "chain",
-                f"{rule.name} clips last of all, which undoes what {link.name} packs; leave it out",
-            )
 
 
 def check_weighs(wrapper: str, aggregator: Aggregator) -> None:
     """Raises `ParameterError` unless the trust that `wrapper` sets can weigh messages.
 
-    It is computed from updates as clients have them, so it would tell of them what privacy hides;
-    and a rule that counts all messages alike has no use for it.
+    It is computed by the server from updates as clients have them, so there must be single ones for
+    it to see, and it would tell of them what noise hides; and a rule that counts all messages alike
+    has no use for it.
     """
     if aggregator.privacy is not None:
         raise ParameterError(
@@ -105,4 +123,16 @@ def check_weighs(wrapper: str, aggregator: Aggregator) -> None:
             "algorithm",
             f"{aggregator.name} counts all messages alike, so {wrapper} would change nothing; take "
             "a rule that weighs them, such as mean()",
+        )
+    if aggregator.traits.hides:
+        raise ParameterError(
+            "algorithm",
+            f"{wrapper} weighs each update by what it looks like, and {aggregator.name} shows the "
+            "server their sum only; take mean(), or leave one of them out",
+        )
+    if aggregator.traits.noisy:
+        raise ParameterError(
+            "algorithm",
+            f"{wrapper} weighs updates by what they are before they are bounded, so that weights "
+            f"would tell what the noise of {aggregator.name} should hide; leave one of them out",
         )

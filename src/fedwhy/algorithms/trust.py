@@ -45,7 +45,7 @@ def by_quality(
 
     Raises `ParameterError` where the server's examples cannot judge an update: for an algorithm
     of several models or of stale ones, and in training where clients keep parts of the model; and
-    where its aggregator gives a guarantee of privacy or counts all messages alike.
+    where its aggregator adds noise, shows the server sums only, or counts all messages alike.
     """
     if one_model(algorithm, "by_quality").max_staleness > 0:
         raise ParameterError(
@@ -105,7 +105,7 @@ def by_agreement(algorithm: Algorithm) -> Algorithm:
     as in Wang, Wang and Li, "CMFL: Mitigating Communication Overhead for Federated
     Learning", ICDCS 2019. In the first round, and after one in which nobody agreed and so nothing
     moved, all are trusted. Raises `ParameterError` for an algorithm of several models, and where
-    its aggregator gives a guarantee of privacy or counts all messages alike.
+    its aggregator adds noise, shows the server sums only, or counts all messages alike.
     """
     inner = one_model(algorithm, "by_agreement").aggregator
     check_weighs("by_agreement", algorithm.aggregator)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from fedwhy.aggregators.aggregator import Aggregator, Decoded, Message, Traits
 from fedwhy.aggregators.compression.arrays import compressible
 from fedwhy.aggregators.compression.sign import sign
+from fedwhy.federated import trees
 from fedwhy.parameters import Positive, checked
 
 PyTree = Any
@@ -40,7 +41,8 @@ def majority_vote(*, step: Positive | None = None) -> Aggregator:
     `step=None` takes for each leaf the mean over clients of its mean absolute value, so that no
     step size need be found. Every client has one vote, whatever its weight; a vote is one bit, so
     that a number that is 0 votes by chance. Integers and single numbers have their mean. What
-    counts as sent is what `sign()` sends.
+    counts as sent is what `sign()` sends. Measures `margin`, the mean over votes of the share of
+    clients by which each was won: 1 where all agree, 0 where votes are even.
     """
 
     def encode(message: Message, client_state: PyTree, state: PyTree, key: jax.Array):
@@ -63,7 +65,10 @@ def majority_vote(*, step: Positive | None = None) -> Aggregator:
                 return votes / clients
             return jnp.sign(votes) * (size / clients if step is None else step)
 
-        return Decoded(jax.tree.map(leaf, total.signs, total.sizes), state)
+        votes = [each for each in jax.tree.leaves(total.signs) if each.dtype == jnp.int32]
+        won = sum((jnp.abs(each).sum(dtype=jnp.float32) for each in votes), start=jnp.zeros(()))
+        margin = won / (clients * max(trees.size(votes), 1))
+        return Decoded(jax.tree.map(leaf, total.signs, total.sizes), state, {"margin": margin})
 
     return Aggregator(
         "majority_vote",

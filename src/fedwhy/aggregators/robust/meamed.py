@@ -11,7 +11,7 @@ import jax
 
 from fedwhy.aggregators.aggregator import Aggregator, Stack
 from fedwhy.aggregators.robust.coordinates import by_coordinate, nearest_to_middle
-from fedwhy.aggregators.robust.rule import robust
+from fedwhy.aggregators.robust.rule import robust, with_spread
 from fedwhy.parameters import CountOrZero, checked
 
 
@@ -19,7 +19,7 @@ from fedwhy.parameters import CountOrZero, checked
 def meamed(*, byzantine: CountOrZero = 1) -> Aggregator:
     """The mean of every coordinate without the `byzantine` values farthest from its median.
 
-    It needs `2 byzantine + 1` messages.
+    It needs `2 byzantine + 1` messages, and measures `spread`, their mean distance from it.
     """
 
     def rule(stack: Stack):
@@ -30,4 +30,4 @@ def meamed(*, byzantine: CountOrZero = 1) -> Aggregator:
 
         return by_coordinate(mean, rows, sent), {}
 
-    return robust("meamed", rule, least=2 * byzantine + 1)
+    return with_spread(robust("meamed", rule, least=2 * byzantine + 1))

@@ -8,14 +8,17 @@ Rates", ICML 2018, Algorithm 1, option I.
 
 from fedwhy.aggregators.aggregator import Aggregator, Stack
 from fedwhy.aggregators.robust.coordinates import by_coordinate, middle
-from fedwhy.aggregators.robust.rule import robust
+from fedwhy.aggregators.robust.rule import robust, with_spread
 
 
 def median() -> Aggregator:
-    """The median of every coordinate; of an even number of messages, the mean of the middle two."""
+    """The median of every coordinate; of an even number of messages, the mean of the middle two.
+
+    Measures `spread`, the mean distance of messages from it.
+    """
 
     def rule(stack: Stack):
         rows, sent, _ = stack
         return by_coordinate(middle, rows, sent), {}
 
-    return robust("median", rule)
+    return with_spread(robust("median", rule))

@@ -55,6 +55,26 @@ def norms_from(centre: PyTree, rows: PyTree) -> jax.Array:
     return jax.vmap(lambda row: trees.norm(trees.subtract(row, centre)))(rows)
 
 
+def mean_over(sent: jax.Array, values: jax.Array) -> jax.Array:
+    """The mean of `values` `[slots]` where bool `sent` holds; zero if there is none."""
+    return jnp.where(sent, values, 0.0).sum() / jnp.maximum(sent.sum(), 1)
+
+
+def with_spread(rule: Aggregator) -> Aggregator:
+    """`rule`, which measures `spread` as well, the mean distance of messages from the aggregate.
+
+    They are read as they came: messages that are cleared for it would be another copy of them all.
+    """
+
+    def decode(stack: Stack, state: PyTree, key: jax.Array) -> Decoded:
+        decoded = rule.decode(stack, state, key)
+        rows = trees.as_float32(stack.encoded)
+        spread = mean_over(stack.sent, norms_from(decoded.aggregate, rows))
+        return decoded._replace(measured={**decoded.measured, "spread": spread})
+
+    return rule._replace(decode=decode)
+
+
 def check_stacks(wrapper: str, rule: Aggregator) -> None:
     """Raises `ParameterError` unless `rule` sees every message as it was sent, none attacked."""
     if not rule.stacks or rule.traits.linked:
