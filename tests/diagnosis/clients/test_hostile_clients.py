@@ -13,7 +13,16 @@ from fedwhy import aggregators as ag
 from fedwhy.aggregators.attacks import Alone
 from fedwhy.diagnosis import Evidence
 from fedwhy.diagnosis.causes.clients import CAUSES
-from fedwhy.diagnosis.edits.clients import named, replaced, without_clients
+from fedwhy.diagnosis.edits.aggregator import attacks_in
+from fedwhy.diagnosis.edits.clients import (
+    named,
+    replaced,
+    without_clients,
+    without_the_left_out,
+)
+from fedwhy.diagnosis.edits.redealing import with_owners
+from fedwhy.diagnosis.edits.taking_part import only
+from fedwhy.diagnosis.facts.updates import Examination
 from fedwhy.simulation.samplers import Population
 
 BY_CODE = {cause.code: cause for cause in CAUSES}
@@ -62,6 +71,37 @@ def test_without_them_a_run_has_the_others_alone():
     setup = setup_of(DIRICHLET, aggregator=attacked(ag.attacks.sign_flip()))
     record = without_clients([3, 7], setup).apply(setup).train(1, 0).history[1]
     assert record["clients"] == 8 and record["attacks"] == 0
+
+
+def attackers(setup) -> list[str]:
+    """Who attacks, by name."""
+    (attack,) = attacks_in(setup.algorithm.aggregator)
+    return setup.clients.ids[attack.arguments["clients"]].tolist()
+
+
+@pytest.mark.parametrize(
+    "without",
+    [
+        lambda setup: without_the_left_out(without_clients([0, 3], setup).apply(setup)),
+        lambda setup: with_owners(setup, np.where(setup.clients.owner % 3, 7, 1)),
+        only(np.array([2, 7, 9])).apply,
+    ],
+    ids=["left out", "dealt anew", "only some"],
+)
+def test_attackers_stay_who_they_are_where_others_are_gone(without):
+    setup = without(setup_of(DIRICHLET, aggregator=attacked(ag.attacks.sign_flip())))
+    assert attackers(setup) == ["client-007"]
+    assert setup.train(1, 0).history[1]["attacks"] == 1
+
+
+def test_without_its_attackers_a_run_is_looked_at_with_what_it_has_kept():
+    rule = ag.chain(ag.adaptive_clipping(), ag.mean("uniform"))
+    under = ag.attacked(rule, ag.attacks.alie(1.0), clients=[3, 7])
+    setup = without_clients([3, 7], (made := setup_of(DIRICHLET, aggregator=under))).apply(made)
+    run = setup.train(2, 0)
+    seen = without_the_left_out(setup)
+    sent = Examination(seen)(run.server, 3, run.states)
+    assert len(sent.ids) == 8 and np.all(sent.fidelity > 0.99)
 
 
 def test_an_update_turned_around_is_named_under_skew_where_cosines_say_nothing():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fedwhy.aggregators import Aggregator, Link, attacked, chain
 from fedwhy.algorithms import Algorithm
 from fedwhy.algorithms.algorithm import aggregating
@@ -15,6 +17,9 @@ from fedwhy.recipe import Recipe
 
 # By which arguments attacks and wrappers take the piece behind them.
 INNER = ("aggregator", "rule", "link")
+# A position that no client has: an attack by nobody, which leaves states their structure, so that
+# what a run under attack has kept fits.
+NOBODY = 2**31 - 1
 
 
 class Piece(NamedTuple):
@@ -47,6 +52,32 @@ def attacks_in(made: Link | Aggregator) -> list[Recipe]:
     """The calls of `attacked` in an aggregator, the innermost first."""
     wrappers = [piece.made.recipe for piece in pieces(made)]
     return [recipe for recipe in reversed(wrappers) if recipe and recipe.function is attacked]
+
+
+def with_attackers(algorithm: Algorithm, there: np.ndarray) -> Algorithm:
+    """`algorithm` under its attacks by the same clients, where those have moved.
+
+    `there` int `[clients]` is where each client was before, -1 for a new one. Attackers that are
+    gone attack no more.
+    """
+
+    def moved(recipe: Recipe) -> Aggregator:
+        now = np.flatnonzero(np.isin(there, recipe.arguments["clients"]))
+        return recipe.again(clients=now.tolist() or [NOBODY])
+
+    return attacks_changed(algorithm, moved)
+
+
+def attacks_changed(algorithm: Algorithm, change: Callable[[Recipe], Aggregator]) -> Algorithm:
+    """`algorithm` with what `change` makes of each call of `attacked` in its aggregator."""
+    if not attacks_in(algorithm.aggregator):
+        return algorithm
+
+    def changed(made: Any) -> Any:
+        recipe = getattr(made, "recipe", None)
+        return change(recipe) if recipe and recipe.function is attacked else made
+
+    return reaggregated(algorithm, lambda aggregator: made_again(aggregator, changed))
 
 
 def pieces_of(setup: Setup) -> dict[str, Piece]:
@@ -85,18 +116,27 @@ def exchanged(setup: Setup, name: str, change: Callable[[Any], Any]) -> Setup:
     if name not in pieces_of(setup):
         raise ParameterError("aggregator", f"has no piece {name!r} that could be changed")
 
-    def within(made: Any) -> Any:
+    def changed(made: Any) -> Any:
         recipe = getattr(made, "recipe", None)
-        if recipe is None:
-            return made
-        if recipe.function is chain:
-            return chain(*map(within, recipe.arguments["pieces"]))
-        if recipe.function.__name__ == name:
-            return change(made)
-        inner = {key: within(recipe.arguments[key]) for key in INNER if key in recipe.arguments}
-        return recipe.again(**inner) if inner else made
+        return change(made) if recipe and recipe.function.__name__ == name else made
+
+    def within(aggregator: Aggregator) -> Aggregator:
+        return made_again(aggregator, changed)
 
     return setup.changed(algorithm=reaggregated(setup.algorithm, within))
+
+
+def made_again(made: Any, change: Callable[[Any], Any]) -> Any:
+    """A piece with what `change` makes of each piece in it and of itself, the innermost first."""
+    recipe = getattr(made, "recipe", None)
+    if recipe is None:
+        return made
+    if recipe.function is chain:
+        return chain(*(made_again(piece, change) for piece in recipe.arguments["pieces"]))
+    inner = {
+        key: made_again(recipe.arguments[key], change) for key in INNER if key in recipe.arguments
+    }
+    return change(recipe.again(**inner) if inner else made)
 
 
 def reaggregated(algorithm: Algorithm, change: Callable[[Aggregator], Aggregator]) -> Algorithm:
