@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from examined import HOSTILE, evidence_of, of_hostile, setup_of
 
@@ -13,6 +14,7 @@ from fedwhy import aggregators as ag
 from fedwhy.aggregators.attacks import Alone
 from fedwhy.diagnosis import Evidence
 from fedwhy.diagnosis.causes.clients import CAUSES
+from fedwhy.diagnosis.diagnose import examined
 from fedwhy.diagnosis.edits.aggregator import attacks_in
 from fedwhy.diagnosis.edits.clients import (
     named,
@@ -23,6 +25,7 @@ from fedwhy.diagnosis.edits.clients import (
 from fedwhy.diagnosis.edits.redealing import with_owners
 from fedwhy.diagnosis.edits.taking_part import only
 from fedwhy.diagnosis.facts.updates import Examination
+from fedwhy.diagnosis.search.runs import outcome
 from fedwhy.simulation.samplers import Population
 
 BY_CODE = {cause.code: cause for cause in CAUSES}
@@ -102,6 +105,18 @@ def test_without_its_attackers_a_run_is_looked_at_with_what_it_has_kept():
     seen = without_the_left_out(setup)
     sent = Examination(seen)(run.server, 3, run.states)
     assert len(sent.ids) == 8 and np.all(sent.fidelity > 0.99)
+
+
+def test_what_clients_have_kept_goes_with_them_where_others_are_left_out():
+    setup = setup_of(fw.IID())
+    local = fw.LocalSGD(optax.sgd(0.3), steps=1, batch_size=1000)  # No draw, by place or otherwise.
+    remembering = fw.scaffold(setup.model, local)
+    setup = without_clients([0], setup).apply(setup.changed(algorithm=remembering))
+    ran = outcome(setup, 2, 0)
+    whole, seen = Examination(setup), without_the_left_out(setup)
+    sent = whole(whole.rounds.place(ran.run.server), 3, ran.run.states)
+    (_, later) = examined(seen, ran, np.arange(1, 10))
+    np.testing.assert_allclose(later.norm, sent.norm[1:], rtol=1e-4)
 
 
 def test_an_update_turned_around_is_named_under_skew_where_cosines_say_nothing():
