@@ -22,6 +22,7 @@ from fedwhy.diagnosis.edits.clients import (
     without_clients,
     without_the_left_out,
 )
+from fedwhy.diagnosis.edits.common import pooled
 from fedwhy.diagnosis.edits.redealing import with_owners
 from fedwhy.diagnosis.edits.taking_part import only
 from fedwhy.diagnosis.facts.updates import Examination
@@ -117,6 +118,26 @@ def test_what_clients_have_kept_goes_with_them_where_others_are_left_out():
     sent = whole(whole.rounds.place(ran.run.server), 3, ran.run.states)
     (_, later) = examined(seen, ran, np.arange(1, 10))
     np.testing.assert_allclose(later.norm, sent.norm[1:], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "under",
+    [
+        lambda attack: ag.attacked(attack(ag.mean()), ag.attacks.scale(5.0), clients=[0, 2]),
+        lambda attack: ag.chain(ag.clip(100.0), attack(ag.mean())),
+    ],
+    ids=["two attacks", "behind a link"],
+)
+def test_all_examples_at_one_place_are_under_no_attack(under):
+    def attack(rule):
+        return ag.attacked(rule, ag.attacks.sign_flip(), clients=[0])
+
+    records = [
+        pooled().apply(setup_of(fw.IID(), aggregator=rule)).train(1, 0).history[1]
+        for rule in (under(attack), ag.mean())
+    ]
+    assert "attacks" not in records[0]
+    assert records[0]["test_loss"] == pytest.approx(records[1]["test_loss"])
 
 
 def test_an_update_turned_around_is_named_under_skew_where_cosines_say_nothing():

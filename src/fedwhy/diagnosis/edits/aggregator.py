@@ -68,6 +68,11 @@ def with_attackers(algorithm: Algorithm, there: np.ndarray) -> Algorithm:
     return attacks_changed(algorithm, moved)
 
 
+def without_attacks(algorithm: Algorithm) -> Algorithm:
+    """`algorithm` with what its attacks wrap in their place."""
+    return attacks_changed(algorithm, lambda recipe: recipe.arguments["aggregator"])
+
+
 def attacks_changed(algorithm: Algorithm, change: Callable[[Recipe], Aggregator]) -> Algorithm:
     """`algorithm` with what `change` makes of each call of `attacked` in its aggregator."""
     if not attacks_in(algorithm.aggregator):
