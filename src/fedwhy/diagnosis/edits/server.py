@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import reduce
 
 import optax
 
@@ -117,9 +118,13 @@ def with_its_own_mean(algorithm: Algorithm) -> Algorithm:
     inner = with_its_own_mean(recipe.arguments["algorithm"])
     if recipe.function is not aggregating:
         return recipe.again(algorithm=inner)
-    for attack in attacks_in(recipe.arguments["aggregator"]):
-        inner = inner.with_aggregator(attack.again(aggregator=inner.aggregator))
-    return inner
+    attacks = attacks_in(recipe.arguments["aggregator"])
+    if not attacks:
+        return inner
+    attacked = reduce(
+        lambda aggregator, attack: attack.again(aggregator=aggregator), attacks, inner.aggregator
+    )
+    return inner.with_aggregator(attacked)
 
 
 def judged_by_the_model() -> Edit:
