@@ -12,6 +12,7 @@ from examined import HOSTILE, evidence_of, of_hostile, setup_of
 import fedwhy as fw
 from fedwhy import aggregators as ag
 from fedwhy.aggregators.attacks import Alone
+from fedwhy.algorithms.compressed_broadcast import compressed_broadcast
 from fedwhy.diagnosis import Evidence
 from fedwhy.diagnosis.causes.clients import CAUSES
 from fedwhy.diagnosis.diagnose import examined
@@ -69,6 +70,15 @@ def test_hostile_clients_are_named_and_left_out(code, attack):
     sampler: Any = repaired.sampler
     drawn = sampler.draw(everyone, 10, 0, 1).clients
     assert drawn.tolist() == [0, 1, 2, 4, 5, 6, 8, 9]
+
+
+def test_hostile_clients_are_named_behind_a_compressed_broadcast_too():
+    setup = setup_of(DIRICHLET, aggregator=attacked(ag.attacks.sign_flip()))
+    sending = compressed_broadcast(setup.algorithm, ag.quantize(8))
+    setup = setup.changed(algorithm=sending)
+    ran = outcome(setup, 3, 0)
+    found = suspicions(Evidence(setup, ran.history, examined(setup, ran)))
+    assert tuple(found["FW603"].evidence["clients"]) == HOSTILE
 
 
 def test_without_them_a_run_has_the_others_alone():

@@ -10,6 +10,7 @@ import numpy as np
 from fedwhy.aggregators import Aggregator, Link, attacked, chain
 from fedwhy.algorithms import Algorithm
 from fedwhy.algorithms.algorithm import aggregating
+from fedwhy.algorithms.compressed_broadcast import with_key
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
@@ -17,6 +18,8 @@ from fedwhy.recipe import Recipe
 
 # By which arguments attacks and wrappers take the piece behind them.
 INNER = ("aggregator", "rule", "link")
+# What algorithms put around their aggregator, by which no message changes.
+AROUND = (with_key,)
 # A position that no client has: an attack by nobody, which leaves states their structure, so that
 # what a run under attack has kept fits.
 NOBODY = 2**31 - 1
@@ -35,13 +38,18 @@ class Piece(NamedTuple):
 
 
 def pieces(made: Link | Aggregator, within: tuple[str, ...] = ()) -> list[Piece]:
-    """All pieces in their order, wrappers before what they wrap; those without a recipe are not."""
+    """All pieces in their order, wrappers before what they wrap.
+
+    Those without a recipe are not, nor is what an algorithm puts around a whole aggregator.
+    """
     recipe = made.recipe
     if recipe is None:
         return []
     if recipe.function is chain:
         parts = [p for p in recipe.arguments["pieces"] if isinstance(p, Link | Aggregator)]
         return [piece for part in parts for piece in pieces(part, within)]
+    if recipe.function in AROUND:
+        return pieces(recipe.arguments["aggregator"], within)
     name = recipe.function.__name__
     inner = [recipe.arguments[key] for key in INNER if key in recipe.arguments]
     found = [Piece(name, recipe.settled, within, made)]
