@@ -7,6 +7,7 @@ from functools import reduce
 
 import optax
 
+from fedwhy.aggregators import Weighting
 from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, Algorithm, innermost
 from fedwhy.algorithms.algorithm import aggregating, global_weights
 from fedwhy.algorithms.averaging import AVERAGES
@@ -62,7 +63,16 @@ def weighted(what: str, weighting: str) -> Edit:
         without = (Change("algorithm", "cap", None),) if capped else ()
         return (*without, Change("algorithm", "weighting", weighting))
 
-    return Edit(what, lambda setup: setup.changed(weighting=weighting), changes)
+    return Edit(what, lambda setup: reweighted(setup, weighting), changes)
+
+
+def reweighted(setup: Setup, weighting: str | Weighting) -> Setup:
+    """`setup` where clients count by another rule in the mean, under attacks as well.
+
+    Those wrap the mean that there was, not the one that the algorithm would have now.
+    """
+    setup = setup.changed(weighting=weighting)
+    return setup.changed(algorithm=with_its_own_mean(setup.algorithm))
 
 
 def of_average(settings: Settings) -> set[str]:
