@@ -13,6 +13,7 @@ import fedwhy as fw
 from fedwhy import aggregators as ag
 from fedwhy.aggregators.attacks import Alone
 from fedwhy.algorithms.compressed_broadcast import compressed_broadcast
+from fedwhy.algorithms.trust import by_agreement
 from fedwhy.diagnosis import Evidence
 from fedwhy.diagnosis.causes.clients import CAUSES
 from fedwhy.diagnosis.diagnose import examined
@@ -72,10 +73,18 @@ def test_hostile_clients_are_named_and_left_out(code, attack):
     assert drawn.tolist() == [0, 1, 2, 4, 5, 6, 8, 9]
 
 
-def test_hostile_clients_are_named_behind_a_compressed_broadcast_too():
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda algorithm: compressed_broadcast(algorithm, ag.quantize(8)),
+        by_agreement,
+        lambda algorithm: compressed_broadcast(by_agreement(algorithm), ag.quantize(8)),
+    ],
+    ids=["compressed broadcast", "agreement", "both"],
+)
+def test_hostile_clients_are_named_whatever_the_algorithm_puts_around_its_aggregator(wrap):
     setup = setup_of(DIRICHLET, aggregator=attacked(ag.attacks.sign_flip()))
-    sending = compressed_broadcast(setup.algorithm, ag.quantize(8))
-    setup = setup.changed(algorithm=sending)
+    setup = setup.changed(algorithm=wrap(setup.algorithm))
     ran = outcome(setup, 3, 0)
     found = suspicions(Evidence(setup, ran.history, examined(setup, ran)))
     assert tuple(found["FW603"].evidence["clients"]) == HOSTILE

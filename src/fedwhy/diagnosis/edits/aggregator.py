@@ -11,6 +11,7 @@ from fedwhy.aggregators import Aggregator, Link, attacked, chain
 from fedwhy.algorithms import Algorithm
 from fedwhy.algorithms.algorithm import aggregating
 from fedwhy.algorithms.compressed_broadcast import with_key
+from fedwhy.algorithms.trust import agreeing
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
@@ -18,8 +19,8 @@ from fedwhy.recipe import Recipe
 
 # By which arguments attacks and wrappers take the piece behind them.
 INNER = ("aggregator", "rule", "link")
-# What algorithms put around their aggregator, by which no message changes.
-AROUND = (with_key,)
+# What algorithms put around their aggregator, by which no update changes.
+AROUND = (agreeing, with_key)
 # A position that no client has: an attack by nobody, which leaves states their structure, so that
 # what a run under attack has kept fits.
 NOBODY = 2**31 - 1

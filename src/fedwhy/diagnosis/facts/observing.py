@@ -4,6 +4,7 @@ Links and attacks stay in effect: what stands at the end of a chain is exchanged
 `WRAPPERS` wrap, so that the record holds what the rule would have seen.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -14,12 +15,13 @@ from fedwhy.aggregators.chain import linked, taken_apart
 from fedwhy.aggregators.link import passed_on
 from fedwhy.aggregators.weighting import Weighting, examples, uniform, weighting_of
 from fedwhy.algorithms.compressed_broadcast import with_key
+from fedwhy.algorithms.trust import agreeing
 from fedwhy.federated import trees
 
 PyTree = Any
 
 # What takes an aggregator and keeps something beside its state.
-WRAPPERS = (attacked, with_key)
+WRAPPERS = (agreeing, attacked, with_key)
 
 
 class Seen(NamedTuple):
@@ -93,7 +95,10 @@ def watched(aggregator: Aggregator) -> Aggregator:
         refusal, links, rule = taken_apart(recipe.arguments["pieces"])
         return linked(refusal, [link._replace(decode=passed_on) for link in links], watched(rule))
     if recipe is not None and recipe.function in WRAPPERS:
-        return recipe.again(aggregator=watched(recipe.arguments["aggregator"]))
+        inner = watched(recipe.arguments["aggregator"])
+        made = recipe.again(aggregator=inner)
+        # A stack is no aggregate that messages could agree with in the next round.
+        return made._replace(decode=behind(inner)) if recipe.function is agreeing else made
 
     def encode(message: Message, kept: PyTree, state: PyTree, key: jax.Array):
         return message.update, kept
@@ -111,6 +116,11 @@ def watched(aggregator: Aggregator) -> Aggregator:
         refusal=aggregator.refusal,
         traits=Traits(),
     )
+
+
+def behind(aggregator: Aggregator) -> Callable[[Any, Any, jax.Array], Decoded]:
+    """The `decode` of `aggregator`, given the state of what wraps it."""
+    return lambda total, state, key: aggregator.decode(total, state.aggregator, key)
 
 
 def weighting_in(aggregator: Aggregator) -> Weighting:
