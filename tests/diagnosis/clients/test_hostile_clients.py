@@ -135,8 +135,8 @@ def test_what_clients_have_kept_goes_with_them_where_others_are_left_out():
     ran = outcome(setup, 2, 0)
     whole, seen = Examination(setup), without_the_left_out(setup)
     sent = whole(whole.rounds.place(ran.run.server), 3, ran.run.states)
-    (_, later) = examined(seen, ran, np.arange(1, 10))
-    np.testing.assert_allclose(later.norm, sent.norm[1:], rtol=1e-4)
+    updates: Any = examined(seen, ran, np.arange(1, 10))
+    np.testing.assert_allclose(updates[1].norm, sent.norm[1:], rtol=1e-4)
 
 
 @pytest.mark.parametrize(
