@@ -25,6 +25,7 @@ from problem import (
 
 import fedwhy as fw
 from fedwhy.aggregators import (
+    attacked,
     chain,
     changed,
     clip,
@@ -32,10 +33,12 @@ from fedwhy.aggregators import (
     majority_vote,
     mean,
     median,
+    momentum,
     noise,
     private_mean,
     secure_mean,
 )
+from fedwhy.aggregators.attacks import Alone
 from fedwhy.federated import trees
 
 LOCAL = local_sgd(optax.sgd(RATE))
@@ -43,8 +46,11 @@ HELD = slice(3, 9)
 VALIDATION = fw.Dataset(X[HELD], Y[HELD])
 
 
-def transcription(trust, weights):
-    """The mean of updates weighted by `weights` times `trust(w, update, last aggregate)`."""
+def transcription(trust, weights, attackers=()):
+    """The mean of updates weighted by `weights` times `trust(w, update, last aggregate)`.
+
+    `attackers` send minus the last aggregate.
+    """
     w, last, trusts = START.copy(), np.zeros(3), []
     for number in range(1, ROUNDS + 1):
         total, share = np.zeros(3), 0.0
@@ -52,8 +58,9 @@ def transcription(trust, weights):
             y = w.copy()
             for batch in batches(i):
                 y -= RATE * gradient(y, batch)
-            trusts.append(trust(w, y - w, last))
-            total += weights[i] * trusts[-1] * (y - w)
+            update = -last if i in attackers else y - w
+            trusts.append(trust(w, update, last))
+            total += weights[i] * trusts[-1] * update
             share += weights[i] * trusts[-1]
         last = total / share if share else total
         w = w + last
@@ -88,6 +95,29 @@ def test_trust_is_a_factor_of_every_weight(name, weighting):
     w, trusts = transcription(by_quality if name == "quality" else by_agreement, WEIGHTS[weighting])
     assert np.std(trusts) > 0.05
     np.testing.assert_allclose(trained(trusting), w, atol=1e-5)
+
+
+def backwards(message, last, key):
+    return message._replace(update=trees.cast(trees.scale(last, -1), message.update))
+
+
+BACKWARDS = Alone("backwards", backwards, remembers=True)
+
+
+@pytest.mark.parametrize("attackers", [[2], [1, 2]], ids=["one attack", "two attacks"])
+def test_agreement_scores_what_attackers_send(attackers):
+    rule = mean("uniform")
+    for client in attackers:
+        rule = attacked(rule, BACKWARDS, clients=[client])
+    algorithm = fw.fedavg(model, LOCAL).with_aggregator(rule)
+    w, _ = transcription(by_agreement, np.ones(CLIENTS), attackers)
+    np.testing.assert_allclose(trained(fw.trust.by_agreement(algorithm)), w, atol=1e-5)
+
+
+def test_agreement_is_refused_where_attackers_pass_links_by():
+    rule = chain(momentum(0.9), attacked(mean(), BACKWARDS, clients=[1]))
+    with pytest.raises(fw.FedwhyError, match="^algorithm: by_agreement scores .* leave some"):
+        fw.trust.by_agreement(fw.fedavg(model, LOCAL).with_aggregator(rule))
 
 
 def test_tiny_temperature_takes_the_best_client_alone():

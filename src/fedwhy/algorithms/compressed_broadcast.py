@@ -101,6 +101,7 @@ def compressed_broadcast(algorithm: Algorithm, link: Link) -> Algorithm:
     )
 
 
+@recorded
 def with_key(aggregator: Aggregator) -> Aggregator:
     """`aggregator`, whose state holds a key for the next round as well."""
 
@@ -116,4 +117,4 @@ def with_key(aggregator: Aggregator) -> Aggregator:
         return decoded._replace(state=Keyed(decoded.state, jax.random.key_data(next_one)))
 
     name = f"{aggregator.name} of a compressed broadcast"
-    return aggregator._replace(name=name, init=init, encode=encode, decode=decode, recipe=None)
+    return aggregator._replace(name=name, init=init, encode=encode, decode=decode)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fedwhy.aggregators import Decoded, Message
+from fedwhy.aggregators import Aggregator, Decoded, Message, attacked
 from fedwhy.aggregators.meaning import check_weighs
 from fedwhy.algorithms.algorithm import Algorithm, ClientWork, Update
 from fedwhy.algorithms.clusters import one_model
@@ -104,29 +104,50 @@ def by_agreement(algorithm: Algorithm) -> Algorithm:
     Bootstrapping", NDSS 2021; in place of an update of the server's own stands the last aggregate,
     as in Wang, Wang and Li, "CMFL: Mitigating Communication Overhead for Federated
     Learning", ICDCS 2019. In the first round, and after one in which nobody agreed and so nothing
-    moved, all are trusted. Raises `ParameterError` for an algorithm of several models, and where
-    its aggregator adds noise, shows the server sums only, or counts all messages alike.
+    moved, all are trusted. Where clients attack, what they send is scored. Raises `ParameterError`
+    for an algorithm of several models, where its aggregator adds noise, shows the server sums only
+    or counts all messages alike, and where an attack comes behind links, which come behind the
+    score.
     """
-    inner = one_model(algorithm, "by_agreement").aggregator
-    check_weighs("by_agreement", algorithm.aggregator)
+    aggregator = one_model(algorithm, "by_agreement").aggregator
+    check_weighs("by_agreement", aggregator)
+    return algorithm._replace(aggregator=_behind_attacks(aggregator))
+
+
+def _behind_attacks(aggregator: Aggregator) -> Aggregator:
+    """`aggregator` under the same attacks, which weighs what they have made of messages."""
+    recipe = aggregator.recipe
+    if recipe is not None and recipe.function is attacked:
+        return recipe.again(aggregator=_behind_attacks(recipe.arguments["aggregator"]))
+    if aggregator.traits.attacked:
+        raise ParameterError(
+            "algorithm",
+            "by_agreement scores updates before they pass through links, and in "
+            f"{aggregator.name} attackers leave some of those out, so that not what they send "
+            "would be scored; leave out the links before the attack, the attack, or the agreement",
+        )
+    return agreeing(aggregator)
+
+
+@recorded
+def agreeing(aggregator: Aggregator) -> Aggregator:
+    """`aggregator`, to which a message counts as far as it agrees with the last aggregate."""
 
     def init(update: Update) -> Recalled:
-        return Recalled(inner.init(update), trees.zeros(trees.as_float32(update.weights.params)))
+        last = trees.zeros(trees.as_float32(update.weights.params))
+        return Recalled(aggregator.init(update), last)
 
     def encode(message: Message, client_state: PyTree, state: Recalled, key: jax.Array):
         trust = jnp.maximum(0, trees.cosine(message.update.weights.params, state.last))
         trust = jnp.where(trees.squared_norm(state.last) > 0, trust, 1.0)
-        return inner.encode(_trusted(message, trust), client_state, state.aggregator, key)
+        return aggregator.encode(_trusted(message, trust), client_state, state.aggregator, key)
 
     def decode(total: Any, state: Recalled, key: jax.Array) -> Decoded:
-        decoded = inner.decode(total, state.aggregator, key)
+        decoded = aggregator.decode(total, state.aggregator, key)
         last = trees.as_float32(decoded.aggregate.weights.params)
         return decoded._replace(state=Recalled(decoded.state, last))
 
-    aggregator = inner._replace(
-        name="agreement", init=init, encode=encode, decode=decode, recipe=None
-    )
-    return algorithm._replace(aggregator=aggregator)
+    return aggregator._replace(name="agreement", init=init, encode=encode, decode=decode)
 
 
 def _trusted(message: Message, trust: jax.Array) -> Message:

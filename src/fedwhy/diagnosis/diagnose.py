@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from fedwhy.diagnosis.catalogue import CAUSES
 from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.edits.clients import without_the_left_out
+from fedwhy.diagnosis.edits.data import were
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.facts.updates import Examination, Updates
 from fedwhy.diagnosis.finding import Edit, Finding, Severity, Suspicion
@@ -30,6 +33,7 @@ from fedwhy.diagnosis.setup import Setup
 from fedwhy.diagnosis.verdict import Scores, verdict
 from fedwhy.engine import keep_compiled_programs
 from fedwhy.errors import ParameterError, number
+from fedwhy.federated import trees
 
 # What a cause must cost to be an error, in points of the score.
 COSTLY = 0.1
@@ -165,10 +169,13 @@ def looked_at(evidence: Evidence, started: float) -> Diagnosis:
     return Diagnosis(evidence.setup, findings, evidence, seconds=seconds)
 
 
-def examined(setup: Setup, baseline: Outcome) -> tuple[Updates, Updates] | None:
+def examined(
+    setup: Setup, baseline: Outcome, there: np.ndarray | None = None
+) -> tuple[Updates, Updates] | None:
     """What clients send with the initial and with the trained model; None where it cannot be had.
 
-    That is where the run was refused, and where an algorithm has several models.
+    That is where the run was refused, and where an algorithm has several models. `there` int
+    `[clients]` is where each client was in that run, which has kept its state; None if where it is.
     """
     run = baseline.run
     if run is None:
@@ -179,7 +186,8 @@ def examined(setup: Setup, baseline: Outcome) -> tuple[Updates, Updates] | None:
         return None
     server = examination.rounds.place(run.server)
     first = examination(examination.server, 1)
-    return first, examination(server, run.history[-1]["round"] + 1, run.states)
+    states = run.states if there is None else trees.row(run.states, there)
+    return first, examination(server, run.history[-1]["round"] + 1, states)
 
 
 def look(
@@ -189,7 +197,9 @@ def look(
     if setup is evidence.setup:
         return suspicions(evidence), evidence.data.readable
     seen = without_the_left_out(setup)
-    evidence = Evidence(seen, outcome.history or None, examined(seen, outcome), outcome.error)
+    there = None if seen is setup else were(seen.clients.ids, setup.clients.ids)
+    sent = examined(seen, outcome, there)
+    evidence = Evidence(seen, outcome.history or None, sent, outcome.error)
     found = suspicions(evidence)
     if seen is not setup:  # That clients lack what those hold who are left out is no news.
         found = [(cause, suspicion) for cause, suspicion in found if cause.code not in HOLDINGS]

@@ -5,15 +5,30 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from examined import HOSTILE, evidence_of, of_hostile, setup_of
 
 import fedwhy as fw
 from fedwhy import aggregators as ag
 from fedwhy.aggregators.attacks import Alone
+from fedwhy.algorithms.compressed_broadcast import compressed_broadcast
+from fedwhy.algorithms.trust import by_agreement
 from fedwhy.diagnosis import Evidence
 from fedwhy.diagnosis.causes.clients import CAUSES
-from fedwhy.diagnosis.edits.clients import named, replaced, without_clients
+from fedwhy.diagnosis.diagnose import examined
+from fedwhy.diagnosis.edits.aggregator import attacks_in
+from fedwhy.diagnosis.edits.clients import (
+    named,
+    replaced,
+    without_clients,
+    without_the_left_out,
+)
+from fedwhy.diagnosis.edits.common import pooled
+from fedwhy.diagnosis.edits.redealing import with_owners
+from fedwhy.diagnosis.edits.taking_part import only
+from fedwhy.diagnosis.facts.updates import Examination
+from fedwhy.diagnosis.search.runs import outcome
 from fedwhy.simulation.samplers import Population
 
 BY_CODE = {cause.code: cause for cause in CAUSES}
@@ -58,10 +73,90 @@ def test_hostile_clients_are_named_and_left_out(code, attack):
     assert drawn.tolist() == [0, 1, 2, 4, 5, 6, 8, 9]
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda algorithm: compressed_broadcast(algorithm, ag.quantize(8)),
+        by_agreement,
+        lambda algorithm: compressed_broadcast(by_agreement(algorithm), ag.quantize(8)),
+    ],
+    ids=["compressed broadcast", "agreement", "both"],
+)
+def test_hostile_clients_are_named_whatever_the_algorithm_puts_around_its_aggregator(wrap):
+    setup = setup_of(DIRICHLET, aggregator=attacked(ag.attacks.sign_flip()))
+    setup = setup.changed(algorithm=wrap(setup.algorithm))
+    ran = outcome(setup, 3, 0)
+    found = suspicions(Evidence(setup, ran.history, examined(setup, ran)))
+    assert tuple(found["FW603"].evidence["clients"]) == HOSTILE
+
+
 def test_without_them_a_run_has_the_others_alone():
     setup = setup_of(DIRICHLET, aggregator=attacked(ag.attacks.sign_flip()))
     record = without_clients([3, 7], setup).apply(setup).train(1, 0).history[1]
     assert record["clients"] == 8 and record["attacks"] == 0
+
+
+def attackers(setup) -> list[str]:
+    """Who attacks, by name."""
+    (attack,) = attacks_in(setup.algorithm.aggregator)
+    return setup.clients.ids[attack.arguments["clients"]].tolist()
+
+
+@pytest.mark.parametrize(
+    "without",
+    [
+        lambda setup: without_the_left_out(without_clients([0, 3], setup).apply(setup)),
+        lambda setup: with_owners(setup, np.where(setup.clients.owner % 3, 7, 1)),
+        only(np.array([2, 7, 9])).apply,
+    ],
+    ids=["left out", "dealt anew", "only some"],
+)
+def test_attackers_stay_who_they_are_where_others_are_gone(without):
+    setup = without(setup_of(DIRICHLET, aggregator=attacked(ag.attacks.sign_flip())))
+    assert attackers(setup) == ["client-007"]
+    assert setup.train(1, 0).history[1]["attacks"] == 1
+
+
+def test_without_its_attackers_a_run_is_looked_at_with_what_it_has_kept():
+    rule = ag.chain(ag.adaptive_clipping(), ag.mean("uniform"))
+    under = ag.attacked(rule, ag.attacks.alie(1.0), clients=[3, 7])
+    setup = without_clients([3, 7], (made := setup_of(DIRICHLET, aggregator=under))).apply(made)
+    run = setup.train(2, 0)
+    seen = without_the_left_out(setup)
+    sent = Examination(seen)(run.server, 3, run.states)
+    assert len(sent.ids) == 8 and np.all(sent.fidelity > 0.99)
+
+
+def test_what_clients_have_kept_goes_with_them_where_others_are_left_out():
+    setup = setup_of(fw.IID())
+    local = fw.LocalSGD(optax.sgd(0.3), steps=1, batch_size=1000)  # No draw, by place or otherwise.
+    remembering = fw.scaffold(setup.model, local)
+    setup = without_clients([0], setup).apply(setup.changed(algorithm=remembering))
+    ran = outcome(setup, 2, 0)
+    whole, seen = Examination(setup), without_the_left_out(setup)
+    sent = whole(whole.rounds.place(ran.run.server), 3, ran.run.states)
+    updates: Any = examined(seen, ran, np.arange(1, 10))
+    np.testing.assert_allclose(updates[1].norm, sent.norm[1:], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "under",
+    [
+        lambda attack: ag.attacked(attack(ag.mean()), ag.attacks.scale(5.0), clients=[0, 2]),
+        lambda attack: ag.chain(ag.clip(100.0), attack(ag.mean())),
+    ],
+    ids=["two attacks", "behind a link"],
+)
+def test_all_examples_at_one_place_are_under_no_attack(under):
+    def attack(rule):
+        return ag.attacked(rule, ag.attacks.sign_flip(), clients=[0])
+
+    records = [
+        pooled().apply(setup_of(fw.IID(), aggregator=rule)).train(1, 0).history[1]
+        for rule in (under(attack), ag.mean())
+    ]
+    assert "attacks" not in records[0]
+    assert records[0]["test_loss"] == pytest.approx(records[1]["test_loss"])
 
 
 def test_an_update_turned_around_is_named_under_skew_where_cosines_say_nothing():

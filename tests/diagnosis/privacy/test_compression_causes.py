@@ -7,6 +7,7 @@ import pytest
 
 import fedwhy as fw
 from fedwhy import aggregators as ag
+from fedwhy.algorithms.compressed_broadcast import compressed_broadcast
 from fedwhy.diagnosis import Evidence, Setup
 from fedwhy.diagnosis.causes.privacy import CAUSES
 from fedwhy.diagnosis.edits.aggregator import pieces_of
@@ -74,3 +75,18 @@ def test_before_the_run_a_missing_error_feedback_is_a_note():
     evidence = Evidence(examined(ag.top_k(0.5)).setup)
     suspicion = BY_CODE["FW706"].suspect(evidence)
     assert suspicion is not None and suspicion.severity == "note"
+
+
+def test_a_missing_error_feedback_is_missing_under_attack_too():
+    evidence = examined(ag.top_k(0.01))
+    rule = evidence.setup.algorithm.aggregator
+    attacked = ag.attacked(rule, ag.attacks.sign_flip(), clients=[0])
+    sending = compressed_broadcast(
+        fw.fedavg(evidence.setup.model, evidence.setup.local).with_aggregator(attacked),
+        ag.quantize(8),
+    )
+    setup = evidence.setup.changed(algorithm=sending)
+    found = BY_CODE["FW706"].suspect(Evidence(setup, None, evidence.updates))
+    assert found is not None
+    fed_back = pieces_of(found.probes[0].apply(setup))
+    assert fed_back["top_k"].within == ("attacked", "error_feedback")

@@ -8,6 +8,7 @@ import pytest
 
 import fedwhy as fw
 from fedwhy import aggregators as ag
+from fedwhy.algorithms.compressed_broadcast import compressed_broadcast
 from fedwhy.diagnosis import Evidence, Setup
 from fedwhy.diagnosis.causes.privacy import CAUSES
 from fedwhy.diagnosis.causes.privacy.noise_above_signal import noise_of
@@ -75,6 +76,18 @@ def test_a_clip_norm_far_below_the_median_is_moved_to_it(rule):
     ]
     again = Evidence(repaired, None, (plain(), plain()))
     assert BY_CODE["FW701"].suspect(again) is None
+
+
+def test_a_clip_norm_is_found_behind_an_attack_and_a_compressed_broadcast():
+    rule = ag.attacked(clipped(0.01), ag.attacks.sign_flip(), clients=[0])
+    setup = setup_of(rule)
+    sending = compressed_broadcast(setup.algorithm, ag.quantize(8))
+    setup = setup.changed(algorithm=sending)
+    suspicion = BY_CODE["FW701"].suspect(Evidence(setup, None, (plain(), plain())))
+    assert suspicion is not None
+    repaired = suspicion.probes[0].apply(setup)
+    assert BY_CODE["FW701"].suspect(Evidence(repaired, None, (plain(), plain()))) is None
+    assert pieces(repaired.algorithm.aggregator)[0].name == "attacked"
 
 
 def test_a_clip_norm_far_above_the_median_is_blamed_for_its_noise_alone():

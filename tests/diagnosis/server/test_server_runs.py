@@ -8,7 +8,9 @@ import pytest
 from server_setups import LOCAL, setup, suspected
 
 import fedwhy as fw
+from fedwhy import aggregators as ag
 from fedwhy.diagnosis.brought import updates_of
+from fedwhy.diagnosis.edits.aggregator import attacks_in
 
 ROUNDS = 6
 
@@ -88,6 +90,18 @@ def test_clients_that_improve_in_vain_are_seen_and_given_another_aggregation(hea
     assert edit.apply(robust).algorithm.aggregator.name == "mean"
     improving = with_fields(history, local_loss_first=2.3, local_loss_last=0.4)
     assert suspected("FW413", made, improving) is None
+
+
+def test_the_plain_mean_takes_the_place_of_a_rule_under_all_of_its_attacks(healthy):
+    made, history = healthy
+    in_vain = with_fields(history, test_loss=2.3, local_loss_first=2.3, local_loss_last=0.4)
+    inner = ag.attacked(ag.median(), ag.attacks.sign_flip(), clients=[1])
+    rule = ag.chain(ag.clip(1.0), ag.attacked(inner, ag.attacks.scale(2.0), clients=[4]))
+    robust = made.changed(algorithm=made.algorithm.with_aggregator(rule))
+    edit = suspected("FW413", robust, in_vain).prescription
+    plain = edit.apply(robust).algorithm.aggregator
+    attacks = [attack.arguments["clients"] for attack in attacks_in(plain)]
+    assert (plain.name, attacks) == ("mean under sign_flip under scale", [[1], [4]])
 
 
 def test_recall_that_comes_and_goes_is_forgetting(digits):

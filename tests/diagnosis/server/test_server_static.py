@@ -7,6 +7,7 @@ from server_setups import in_sequence, never, own, setup, suspected
 
 import fedwhy as fw
 from fedwhy import aggregators
+from fedwhy.algorithms.compressed_broadcast import compressed_broadcast
 from fedwhy.diagnosis import Evidence, Severity
 
 EVERY = [f"FW4{number:02}" for number in range(1, 15)]
@@ -155,6 +156,55 @@ def test_clients_that_hardly_count_are_heard_with_a_cap(digits):
     capped = found.prescription.apply(broken)
     heard = Evidence(capped).server.shares
     assert 1 / np.square(np.asarray(heard)).sum() > 1.5 * effective
+
+
+DISTURBED = {
+    "attack": lambda made: made.with_aggregator(hostile(made.aggregator)),
+    "broadcast": lambda made: compressed_broadcast(made, aggregators.quantize(8)),
+    "both": lambda made: compressed_broadcast(
+        made.with_aggregator(hostile(hostile(made.aggregator))), aggregators.half_precision()
+    ),
+}
+
+
+def hostile(aggregator):
+    return aggregators.attacked(aggregator, aggregators.attacks.alie(1.0), clients=[1])
+
+
+def disturbed(setup, how):
+    return setup.changed(algorithm=DISTURBED[how](setup.algorithm))
+
+
+@pytest.mark.parametrize("how", DISTURBED)
+def test_weights_and_steps_are_known_under_attack_and_behind_a_compressed_broadcast(digits, how):
+    alike = disturbed(setup(digits, SKEWED, weighting="uniform"), how)
+    assert suspected("FW405", alike) is not None
+    assert gone_after("FW405", alike)
+    few = disturbed(setup(digits, UNEVEN, 20), how)
+    found = suspected("FW406", few)
+    assert gone_after("FW406", few, found.counterfactual)
+    assert Evidence(few).server.ratio == pytest.approx(1.0)
+    fast = disturbed(setup(digits, server=optax.sgd(10.0)), how)
+    assert suspected("FW401", fast).confidence > 0.7
+
+
+@pytest.mark.parametrize("sent", [lambda made: made, DISTURBED["broadcast"]], ids=["", "packed"])
+def test_an_aggregation_of_the_users_own_is_tested_without_its_attackers(digits, sent):
+    def under(rule):
+        made = setup(digits)
+        attacked = made.algorithm.with_aggregator(hostile(own(rule)))
+        return made.changed(algorithm=sent(attacked))
+
+    assert "100% off" in suspected("FW412", under(lambda leaf: leaf.sum(axis=0) / 2)).why
+    assert suspected("FW412", under(lambda leaf: leaf.mean(axis=0))) is None
+
+
+def test_a_mean_in_a_chain_of_its_own_has_the_same_shares(digits):
+    made = setup(digits, SKEWED)
+    rule = aggregators.chain(aggregators.validate(), aggregators.mean())
+    chained = made.changed(algorithm=made.algorithm.with_aggregator(rule))
+    shares, expected = (np.asarray(Evidence(each).server.shares) for each in (chained, made))
+    np.testing.assert_allclose(shares, expected)
 
 
 def test_a_cohort_of_one_is_too_small_and_made_larger(digits):

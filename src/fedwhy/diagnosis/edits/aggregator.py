@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fedwhy.aggregators import Aggregator, Link, attacked, chain
 from fedwhy.algorithms import Algorithm
 from fedwhy.algorithms.algorithm import aggregating
+from fedwhy.algorithms.compressed_broadcast import with_key
+from fedwhy.algorithms.trust import agreeing
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
@@ -15,6 +19,11 @@ from fedwhy.recipe import Recipe
 
 # By which arguments attacks and wrappers take the piece behind them.
 INNER = ("aggregator", "rule", "link")
+# What algorithms put around their aggregator, by which no update changes.
+AROUND = (agreeing, with_key)
+# A position that no client has: an attack by nobody, which leaves states their structure, so that
+# what a run under attack has kept fits.
+NOBODY = 2**31 - 1
 
 
 class Piece(NamedTuple):
@@ -30,13 +39,18 @@ class Piece(NamedTuple):
 
 
 def pieces(made: Link | Aggregator, within: tuple[str, ...] = ()) -> list[Piece]:
-    """All pieces in their order, wrappers before what they wrap; those without a recipe are not."""
+    """All pieces in their order, wrappers before what they wrap.
+
+    Those without a recipe are not, nor is what an algorithm puts around a whole aggregator.
+    """
     recipe = made.recipe
     if recipe is None:
         return []
     if recipe.function is chain:
         parts = [p for p in recipe.arguments["pieces"] if isinstance(p, Link | Aggregator)]
         return [piece for part in parts for piece in pieces(part, within)]
+    if recipe.function in AROUND:
+        return pieces(recipe.arguments["aggregator"], within)
     name = recipe.function.__name__
     inner = [recipe.arguments[key] for key in INNER if key in recipe.arguments]
     found = [Piece(name, recipe.settled, within, made)]
@@ -47,6 +61,37 @@ def attacks_in(made: Link | Aggregator) -> list[Recipe]:
     """The calls of `attacked` in an aggregator, the innermost first."""
     wrappers = [piece.made.recipe for piece in pieces(made)]
     return [recipe for recipe in reversed(wrappers) if recipe and recipe.function is attacked]
+
+
+def with_attackers(algorithm: Algorithm, there: np.ndarray) -> Algorithm:
+    """`algorithm` under its attacks by the same clients, where those have moved.
+
+    `there` int `[clients]` is where each client was before, -1 for a new one. Attackers that are
+    gone attack no more.
+    """
+
+    def moved(recipe: Recipe) -> Aggregator:
+        now = np.flatnonzero(np.isin(there, recipe.arguments["clients"]))
+        return recipe.again(clients=now.tolist() or [NOBODY])
+
+    return attacks_changed(algorithm, moved)
+
+
+def without_attacks(algorithm: Algorithm) -> Algorithm:
+    """`algorithm` with what its attacks wrap in their place."""
+    return attacks_changed(algorithm, lambda recipe: recipe.arguments["aggregator"])
+
+
+def attacks_changed(algorithm: Algorithm, change: Callable[[Recipe], Aggregator]) -> Algorithm:
+    """`algorithm` with what `change` makes of each call of `attacked` in its aggregator."""
+    if not attacks_in(algorithm.aggregator):
+        return algorithm
+
+    def changed(made: Any) -> Any:
+        recipe = getattr(made, "recipe", None)
+        return change(recipe) if recipe and recipe.function is attacked else made
+
+    return reaggregated(algorithm, lambda aggregator: made_again(aggregator, changed))
 
 
 def pieces_of(setup: Setup) -> dict[str, Piece]:
@@ -85,18 +130,27 @@ def exchanged(setup: Setup, name: str, change: Callable[[Any], Any]) -> Setup:
     if name not in pieces_of(setup):
         raise ParameterError("aggregator", f"has no piece {name!r} that could be changed")
 
-    def within(made: Any) -> Any:
+    def changed(made: Any) -> Any:
         recipe = getattr(made, "recipe", None)
-        if recipe is None:
-            return made
-        if recipe.function is chain:
-            return chain(*map(within, recipe.arguments["pieces"]))
-        if recipe.function.__name__ == name:
-            return change(made)
-        inner = {key: within(recipe.arguments[key]) for key in INNER if key in recipe.arguments}
-        return recipe.again(**inner) if inner else made
+        return change(made) if recipe and recipe.function.__name__ == name else made
+
+    def within(aggregator: Aggregator) -> Aggregator:
+        return made_again(aggregator, changed)
 
     return setup.changed(algorithm=reaggregated(setup.algorithm, within))
+
+
+def made_again(made: Any, change: Callable[[Any], Any]) -> Any:
+    """A piece with what `change` makes of each piece in it and of itself, the innermost first."""
+    recipe = getattr(made, "recipe", None)
+    if recipe is None:
+        return made
+    if recipe.function is chain:
+        return chain(*(made_again(piece, change) for piece in recipe.arguments["pieces"]))
+    inner = {
+        key: made_again(recipe.arguments[key], change) for key in INNER if key in recipe.arguments
+    }
+    return change(recipe.again(**inner) if inner else made)
 
 
 def reaggregated(algorithm: Algorithm, change: Callable[[Aggregator], Aggregator]) -> Algorithm:

@@ -9,6 +9,7 @@ import optax
 
 from fedwhy.algorithms import LocalSGD
 from fedwhy.data import FederatedDataset
+from fedwhy.diagnosis.edits.aggregator import without_attacks
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
@@ -61,7 +62,10 @@ def argument(what: str, table: str = "algorithm", /, **options: Any) -> Edit:
 
 
 def pooled() -> Edit:
-    """All examples at one client, who does as many steps in a round as its cohort did."""
+    """All examples at one client, who does as many steps in a round as its cohort did.
+
+    Nobody attacks: that one is not the client whose position an attack has.
+    """
 
     def apply(setup: Setup) -> Setup:
         clients = setup.clients
@@ -73,7 +77,12 @@ def pooled() -> Edit:
         # Each client's own score has no meaning then, unless there is no other.
         tested = central if setup.test is None and setup.test_clients is not None else None
         setup = setup.changed(
-            clients=central, test_clients=tested, cohort=1, sampler=None, clock=None
+            algorithm=without_attacks(setup.algorithm),
+            clients=central,
+            test_clients=tested,
+            cohort=1,
+            sampler=None,
+            clock=None,
         )
         return setup.with_local(steps=max(1, round(steps)), epochs=None)
 

@@ -12,6 +12,7 @@ import numpy as np
 from fedwhy.data import Dataset, FederatedDataset
 from fedwhy.data.arranging import classes_of
 from fedwhy.data.arrays import take
+from fedwhy.diagnosis.edits.aggregator import with_attackers
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
@@ -106,7 +107,8 @@ def only(clients: FederatedDataset, mask: np.ndarray) -> Callable[[AnyData], np.
 def on_data(setup: Setup, change: Callable[[Any], Any], of: tuple[str, ...]) -> Setup:
     """`setup` with some of its data changed; the cohort has no more clients than are left.
 
-    What is the same data twice, as clients who are tested on what they train with, stays so.
+    What is the same data twice, as clients who are tested on what they train with, stays so. Who
+    attacks goes on attacking, wherever that client is now.
     """
     parts: dict[str, Any] = {}
     for name in of:
@@ -115,7 +117,16 @@ def on_data(setup: Setup, change: Callable[[Any], Any], of: tuple[str, ...]) -> 
             parts[name] = parts["clients"]
         elif data is not None:
             parts[name] = change(data)
-    clients = parts.get("clients", setup.clients).clients
+    clients = parts.get("clients", setup.clients)
     if isinstance(setup.cohort, int):
-        parts["cohort"] = min(setup.cohort, clients)
+        parts["cohort"] = min(setup.cohort, clients.clients)
+    if not np.array_equal(clients.ids, setup.clients.ids):
+        there = were(clients.ids, setup.clients.ids)
+        parts["algorithm"] = with_attackers(setup.algorithm, there)
     return setup.changed(**parts)
+
+
+def were(ids: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Where the clients `ids` are in `before`, int `[clients]`; -1 for those that are not."""
+    places = {id: place for place, id in enumerate(before.tolist())}
+    return np.array([places.get(id, -1) for id in ids.tolist()])

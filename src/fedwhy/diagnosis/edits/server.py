@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from functools import reduce
 
 import optax
 
+from fedwhy.aggregators import Weighting
 from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, Algorithm, innermost
 from fedwhy.algorithms.algorithm import aggregating, global_weights
 from fedwhy.algorithms.averaging import AVERAGES
@@ -61,7 +63,16 @@ def weighted(what: str, weighting: str) -> Edit:
         without = (Change("algorithm", "cap", None),) if capped else ()
         return (*without, Change("algorithm", "weighting", weighting))
 
-    return Edit(what, lambda setup: setup.changed(weighting=weighting), changes)
+    return Edit(what, lambda setup: reweighted(setup, weighting), changes)
+
+
+def reweighted(setup: Setup, weighting: str | Weighting) -> Setup:
+    """`setup` where clients count by another rule in the mean, under attacks as well.
+
+    Those wrap the mean that there was, not the one that the algorithm would have now.
+    """
+    setup = setup.changed(weighting=weighting)
+    return setup.changed(algorithm=with_its_own_mean(setup.algorithm))
 
 
 def of_average(settings: Settings) -> set[str]:
@@ -117,9 +128,13 @@ def with_its_own_mean(algorithm: Algorithm) -> Algorithm:
     inner = with_its_own_mean(recipe.arguments["algorithm"])
     if recipe.function is not aggregating:
         return recipe.again(algorithm=inner)
-    for attack in attacks_in(recipe.arguments["aggregator"]):
-        inner = inner.with_aggregator(attack.again(aggregator=inner.aggregator))
-    return inner
+    attacks = attacks_in(recipe.arguments["aggregator"])
+    if not attacks:
+        return inner
+    attacked = reduce(
+        lambda aggregator, attack: attack.again(aggregator=aggregator), attacks, inner.aggregator
+    )
+    return inner.with_aggregator(attacked)
 
 
 def judged_by_the_model() -> Edit:

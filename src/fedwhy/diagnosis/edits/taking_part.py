@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fedwhy.diagnosis.edits.data import on_data
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
@@ -66,11 +67,7 @@ def concurrency(clients: int) -> Edit:
 
 def only(positions: np.ndarray) -> Edit:
     """These clients of the population alone."""
-
-    def apply(setup: Setup) -> Setup:
-        clients, size = setup.clients, setup.cohort
-        if not isinstance(size, float):
-            size = min(size, len(positions))
-        return setup.changed(clients=clients.select(positions), cohort=size)
-
-    return Edit(f"the {len(positions)} clients alone that agree with each other", apply)
+    return Edit(
+        f"the {len(positions)} clients alone that agree with each other",
+        lambda setup: on_data(setup, lambda clients: clients.select(positions), ("clients",)),
+    )

@@ -1,9 +1,10 @@
 """`observing`: an aggregator that makes nothing of the messages but a record of each.
 
 Links and attacks stay in effect: what stands at the end of a chain is exchanged, and with it what
-attacks wrap, so that the record holds what the rule would have seen.
+`WRAPPERS` wrap, so that the record holds what the rule would have seen.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -13,9 +14,14 @@ from fedwhy.aggregators import Aggregator, Decoded, Message, Stack, Traits, atta
 from fedwhy.aggregators.chain import linked, taken_apart
 from fedwhy.aggregators.link import passed_on
 from fedwhy.aggregators.weighting import Weighting, examples, uniform, weighting_of
+from fedwhy.algorithms.compressed_broadcast import with_key
+from fedwhy.algorithms.trust import agreeing
 from fedwhy.federated import trees
 
 PyTree = Any
+
+# What takes an aggregator and keeps something beside its state.
+WRAPPERS = (agreeing, attacked, with_key)
 
 
 class Seen(NamedTuple):
@@ -88,8 +94,11 @@ def watched(aggregator: Aggregator) -> Aggregator:
     if recipe is not None and recipe.function is chain:
         refusal, links, rule = taken_apart(recipe.arguments["pieces"])
         return linked(refusal, [link._replace(decode=passed_on) for link in links], watched(rule))
-    if recipe is not None and recipe.function is attacked:
-        return recipe.again(aggregator=watched(recipe.arguments["aggregator"]))
+    if recipe is not None and recipe.function in WRAPPERS:
+        inner = watched(recipe.arguments["aggregator"])
+        made = recipe.again(aggregator=inner)
+        # A stack is no aggregate that messages could agree with in the next round.
+        return made._replace(decode=behind(inner)) if recipe.function is agreeing else made
 
     def encode(message: Message, kept: PyTree, state: PyTree, key: jax.Array):
         return message.update, kept
@@ -109,10 +118,15 @@ def watched(aggregator: Aggregator) -> Aggregator:
     )
 
 
+def behind(aggregator: Aggregator) -> Callable[[Any, Any, jax.Array], Decoded]:
+    """The `decode` of `aggregator`, given the state of what wraps it."""
+    return lambda total, state, key: aggregator.decode(total, state.aggregator, key)
+
+
 def weighting_in(aggregator: Aggregator) -> Weighting:
     """What a message counts: by the rule's weighting, alike where it sees or hides each."""
     rule, recipe = aggregator, aggregator.recipe
-    while recipe is not None and recipe.function in (chain, attacked):
+    while recipe is not None and recipe.function in (chain, *WRAPPERS):
         *_, rule = recipe.arguments.get("pieces") or (recipe.arguments["aggregator"],)
         recipe = rule.recipe
     if recipe is not None and recipe.function is mean:

@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fedwhy.aggregators import Message, Stack, mean
+from fedwhy.aggregators import Aggregator, Message, Stack, attacked, mean
 from fedwhy.aggregators.catalogue import RULES
 from fedwhy.algorithms import Algorithm, Round, ServerState, Update
+from fedwhy.algorithms.compressed_broadcast import with_key
 from fedwhy.diagnosis.facts import trial
 from fedwhy.federated import trees
 
@@ -37,15 +38,24 @@ class SelfTest(NamedTuple):
     reversed: tuple[float, ...]
 
 
-def testable(algorithm: Algorithm) -> bool:
-    """Whether the aggregator is a user's own, which must give equal updates back.
+def undisturbed(aggregator: Aggregator, state: PyTree) -> tuple[Aggregator, PyTree]:
+    """The aggregator that attacks wrap, which change messages on purpose, and its state.
 
-    Those of the catalogue have tests of their own, and attacks change messages on purpose.
+    So it is where the model is compressed on its way to clients.
     """
-    aggregator = algorithm.aggregator
+    while (recipe := aggregator.recipe) and recipe.function in (attacked, with_key):
+        aggregator, state = recipe.arguments["aggregator"], state.aggregator
+    return aggregator, state
+
+
+def testable(aggregator: Aggregator) -> bool:
+    """Whether the aggregator, `undisturbed`, is a user's own, which must give equal updates back.
+
+    Those of the catalogue have tests of their own.
+    """
     if aggregator.encode.__module__ == mean.__module__:
         return False
-    known = [rule for rule in RULES if rule != "mean"] + [" under "]
+    known = [rule for rule in RULES if rule != "mean"]
     changes = aggregator.traits._replace(counts=False, alike=False)
     return aggregator.privacy is None and not (
         any(changes) or any(name in aggregator.name for name in known)
@@ -53,7 +63,7 @@ def testable(algorithm: Algorithm) -> bool:
 
 
 def self_test(algorithm: Algorithm, server: ServerState, like: Update) -> SelfTest | None:
-    """Asks the aggregator, and where its aggregate is no update, the server with it."""
+    """Asks the aggregator, `undisturbed`, and where its aggregate is no update, the server too."""
     updates = [trial.normal(like, SIZE, seed) for seed in range(len(SIZES))]
     order = list(range(len(SIZES)))
 
@@ -82,25 +92,24 @@ def aggregate(
 
     Where the aggregator leaves that to the server, it is how the server's weights change.
     """
-    aggregator = algorithm.aggregator
-    encoded = [encode(algorithm, server, updates[i], i) for i in order]
+    aggregator, state = undisturbed(algorithm.aggregator, server.aggregator)
+    encoded = [encode(aggregator, state, updates[i], i) for i in order]
     if aggregator.stacks:
         whole = jax.tree.map(lambda *leaves: jnp.stack(leaves), *encoded)
         total = Stack(whole, jnp.ones(len(order), bool), jnp.asarray(order, jnp.int32))
     else:
         total = reduce(trees.add, encoded)
-    result = aggregator.decode(total, server.aggregator, key(1)).aggregate
+    result = aggregator.decode(total, state, key(1)).aggregate
     if isinstance(result, Update):
         return result
     moved = algorithm.server(server, result, round_of(1, len(order)))
     return Update(trees.subtract(moved.weights, server.weights))
 
 
-def encode(algorithm: Algorithm, server: ServerState, update: Update, client: int) -> PyTree:
+def encode(aggregator: Aggregator, state: PyTree, update: Update, client: int) -> PyTree:
     """What client number `client` sends."""
-    aggregator = algorithm.aggregator
     message = Message(update, jnp.float32(SIZES[client]), position=jnp.int32(client))
-    return aggregator.encode(message, aggregator.enrol(update), server.aggregator, key(client))[0]
+    return aggregator.encode(message, aggregator.enrol(update), state, key(client))[0]
 
 
 def vector(params: PyTree) -> np.ndarray:

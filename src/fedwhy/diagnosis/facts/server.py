@@ -8,10 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fedwhy.aggregators import Message
+from fedwhy.aggregators import Aggregator, Message
+from fedwhy.aggregators.chain import weighted
 from fedwhy.algorithms import Algorithm, Broadcast, ServerState, Update
 from fedwhy.diagnosis.facts import trial
-from fedwhy.diagnosis.facts.self_test import SIZE, SelfTest, key, round_of, self_test, testable
+from fedwhy.diagnosis.facts.self_test import (
+    SIZE,
+    SelfTest,
+    key,
+    round_of,
+    self_test,
+    testable,
+    undisturbed,
+)
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import FedwhyError
 from fedwhy.federated import paths, trees
@@ -23,7 +32,7 @@ ROUNDS = 10
 
 
 class ServerFacts(NamedTuple):
-    """The server's part of a round.
+    """The server's part of a round, where no client attacks.
 
     - `ratio`: how long the first step is, relative to the mean update; `steady`, the step of round
       `ROUNDS` where updates are all alike. NaN where messages carry more than weights, or their
@@ -65,14 +74,15 @@ def server_facts(setup: Setup, weights: Weights | None) -> ServerFacts | None:
     except FedwhyError:  # The run will be refused with the same.
         return None
     plain = isinstance(like, Update) and not jax.tree.leaves(like.extra)
-    averages = algorithm.aggregator.name == "mean"
+    aggregator, state = undisturbed(algorithm.aggregator, server.aggregator)
+    averages = aggregator.name == "mean"
     steps = Steps(np.nan, np.nan, np.nan, False, np.nan, np.nan, True)
     if plain and averages:
         steps = steps_of(algorithm, server, trial.normal(like, SIZE, 0), setup.clients.clients)
     return ServerFacts(
         *steps,
-        shares_of(algorithm, server, like, setup.clients.sizes) if averages else None,
-        self_test(algorithm, server, like) if plain and testable(algorithm) else None,
+        shares_of(aggregator, state, like, setup.clients.sizes) if averages else None,
+        self_test(algorithm, server, like) if plain and testable(aggregator) else None,
     )
 
 
@@ -147,15 +157,16 @@ def differs(a: PyTree, b: PyTree) -> jax.Array:
 
 
 def shares_of(
-    algorithm: Algorithm, server: ServerState, like: PyTree, sizes: np.ndarray
+    aggregator: Aggregator, state: PyTree, like: PyTree, sizes: np.ndarray
 ) -> np.ndarray | None:
     """What clients of these sizes weigh in the mean, adding up to 1, float `[clients]`."""
     tiny = jax.tree.map(lambda leaf: jnp.zeros((), leaf.dtype), like)
-    kept = algorithm.aggregator.enrol(tiny)
+    kept = aggregator.enrol(tiny)
 
     def weight(examples: jax.Array, position: jax.Array) -> jax.Array:
         message = Message(tiny, examples, position=position)
-        return algorithm.aggregator.encode(message, kept, server.aggregator, key(0))[0].weight
+        encoded = weighted(aggregator.encode(message, kept, state, key(0))[0])
+        return jnp.zeros(()) if encoded is None else encoded.weight
 
     examples, positions = jnp.asarray(sizes, jnp.float32), jnp.arange(len(sizes))
     weights = np.asarray(trial.once(jax.vmap(weight), examples, positions), np.float64)

@@ -42,11 +42,16 @@ def biased(setup: Setup) -> Piece | None:
     A majority vote takes signs for votes, not for a small update.
     """
     there = pieces_of(setup)
-    votes = setup.algorithm.aggregator.name.endswith("majority_vote")
+    votes = "majority_vote" in setup.algorithm.aggregator.name
     for piece in there.values():
         compressor = piece.made.compressor if isinstance(piece.made, Link) else None
         coarse = compressor is not None and compressor.variance is None
-        if coarse and not piece.within and "error_feedback" not in there and not votes:
+        if (
+            coarse
+            and set(piece.within) <= {"attacked"}
+            and "error_feedback" not in there
+            and not votes
+        ):
             return piece if piece.name not in ("half_precision", "quantize") else None
     return None
 

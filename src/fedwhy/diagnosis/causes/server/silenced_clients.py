@@ -6,7 +6,7 @@ from fedwhy.aggregators import capped
 from fedwhy.data.skew import effective_clients
 from fedwhy.diagnosis import edits
 from fedwhy.diagnosis.cause import Cause
-from fedwhy.diagnosis.edits.server import signature
+from fedwhy.diagnosis.edits.server import reweighted, signature
 from fedwhy.diagnosis.evidence import Evidence
 from fedwhy.diagnosis.finding import Change, Edit, Severity, Suspicion
 
@@ -44,7 +44,7 @@ def at_most(examples: float) -> Edit:
     cap = edits.rounded(examples)
     return Edit(
         f"clients that count with at most {cap:g} examples",
-        lambda setup: setup.changed(weighting=capped(cap)),
+        lambda setup: reweighted(setup, capped(cap)),
         lambda settings: (
             Change("algorithm", "weighting", "capped"),
             Change("algorithm", "cap", cap),
