@@ -1,6 +1,6 @@
 """What each algorithm costs: seconds of a round, compared with FedAvg's and its own gradients.
 
-    python benchmarks/algorithms.py [--names scaffold,fedprox] [--repeats 3]
+    python benchmarks/algorithms.py [--models mlp,lenet] [--names scaffold,fedprox] [--repeats 3]
 
 writes `algorithms.json` and `ALGORITHMS.md`. MNIST, 10 clients x 600 examples, batch 10, one epoch,
 of two models. The MLP 784-200-200-10 is that of W2 in `workloads.py` and the hardest case: a step's
@@ -22,6 +22,7 @@ import argparse
 import json
 import os
 import statistics
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,6 +42,7 @@ import keras  # isort: skip  # after fedwhy, which has it run on JAX
 HERE = Path(__file__).parent
 ROUNDS, WARMUP = 15, 5
 LIMIT = 1.3
+TITLES = {"mlp": "MLP (W2)", "lenet": "LeNet"}
 
 # Trained with normalisation layers, which the others need not have.
 NORMALISED = ("fedbn", "fixbn")
@@ -154,18 +156,19 @@ def measure(names: list[str], model: Model, repeats: int) -> dict[str, dict[str,
     return rows
 
 
-def page(tables: dict[str, dict[str, dict[str, float]]], repeats: int) -> str:
+def page(tables: dict[str, dict[str, Any]]) -> str:
     """The tables of the models as Markdown."""
     facts = machine.describe()
     where = f"{facts['processor']}, {facts['cores']} cores"
     lines = [
         "# What each algorithm costs",
         "",
-        f"Made by `python benchmarks/algorithms.py --repeats {repeats}`, whose header explains it, "
-        f"on {where}.",
+        f"Made by `python benchmarks/algorithms.py`, whose header explains it, on {where}.",
     ]
-    for title, rows in tables.items():
-        lines += ["", f"## {title}", "", *table(rows)]
+    for name, title in TITLES.items():
+        if name in tables:
+            told = f"Medians of {tables[name]['repeats']} times, {tables[name]['when']}."
+            lines += ["", f"## {title}", "", told, "", *table(tables[name]["rows"])]
     return "\n".join(lines) + "\n"
 
 
@@ -190,21 +193,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     names = [entry.build.__name__ for entry in CATALOGUE]
     parser.add_argument("--names", default=",".join(name for name in names if name != "fedavg"))
+    parser.add_argument("--models", default=",".join(TITLES))
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     os.environ.setdefault("FEDWHY_DATA_DIR", str(HERE.parent.parent / "shared" / "data"))
-    asked = arguments.names.split(",")
+    asked, repeats = arguments.names.split(","), arguments.repeats
     plain = [name for name in asked if name not in NORMALISED]
     normalised = [name for name in asked if name in NORMALISED]
-    mlp = measure(plain, Model.from_zoo("mlp", classes=10), arguments.repeats)
-    if normalised:
-        others = measure(normalised, normalised_mlp(), arguments.repeats)
-        mlp |= {f"{name}, normalised": row for name, row in others.items()}
-    lenet = measure(plain, Model.from_zoo("lenet", classes=10), arguments.repeats)
-    tables = {"MLP (W2)": mlp, "LeNet": lenet}
-    (HERE / "algorithms.json").write_text(json.dumps(tables, indent=1) + "\n")
-    (HERE / "ALGORITHMS.md").write_text(page(tables, arguments.repeats))
-    print(page(tables, arguments.repeats))
+    file = HERE / "algorithms.json"
+    tables = json.loads(file.read_text()) if file.exists() else {}
+    for name in arguments.models.split(","):
+        rows = measure(plain, Model.from_zoo(name, classes=10), repeats)
+        if name == "mlp" and normalised:
+            others = measure(normalised, normalised_mlp(), repeats)
+            rows |= {f"{name}, normalised": row for name, row in others.items()}
+        tables[name] = {"repeats": repeats, "when": time.strftime("%Y-%m-%d"), "rows": rows}
+        file.write_text(json.dumps(tables, indent=1) + "\n")
+    (HERE / "ALGORITHMS.md").write_text(page(tables))
+    print(page(tables))
 
 
 if __name__ == "__main__":
