@@ -159,6 +159,14 @@ def test_all_examples_at_one_place_are_under_no_attack(under):
     assert records[0]["test_loss"] == pytest.approx(records[1]["test_loss"])
 
 
+def test_all_examples_at_one_place_need_no_rule_for_several():
+    records = [
+        pooled().apply(setup_of(fw.IID(), aggregator=rule)).train(1, 0).history[1]
+        for rule in (ag.attacked(ag.krum(byzantine=2), ag.attacks.scale(), clients=[0]), ag.mean())
+    ]
+    assert records[0]["test_loss"] == pytest.approx(records[1]["test_loss"])
+
+
 def test_an_update_turned_around_is_named_under_skew_where_cosines_say_nothing():
     partition = fw.LabelsPerClient(2)
     found = suspicions(evidence_of(partition, "mlp", attacked(ag.attacks.sign_flip(5.0))))

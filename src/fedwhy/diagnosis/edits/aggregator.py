@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,6 +93,23 @@ def attacks_changed(algorithm: Algorithm, change: Callable[[Recipe], Aggregator]
         return change(recipe) if recipe and recipe.function is attacked else made
 
     return reaggregated(algorithm, lambda aggregator: made_again(aggregator, changed))
+
+
+def with_its_own_mean(algorithm: Algorithm) -> Algorithm:
+    """`algorithm` without the aggregator that it was given, under the same attacks."""
+    recipe = algorithm.recipe
+    if recipe is None or "algorithm" not in recipe.arguments:
+        return algorithm
+    inner = with_its_own_mean(recipe.arguments["algorithm"])
+    if recipe.function is not aggregating:
+        return recipe.again(algorithm=inner)
+    attacks = attacks_in(recipe.arguments["aggregator"])
+    if not attacks:
+        return inner
+    hit = reduce(
+        lambda aggregator, attack: attack.again(aggregator=aggregator), attacks, inner.aggregator
+    )
+    return inner.with_aggregator(hit)
 
 
 def pieces_of(setup: Setup) -> dict[str, Piece]:

@@ -9,7 +9,7 @@ import optax
 
 from fedwhy.algorithms import LocalSGD
 from fedwhy.data import FederatedDataset
-from fedwhy.diagnosis.edits.aggregator import without_attacks
+from fedwhy.diagnosis.edits.aggregator import with_its_own_mean, without_attacks
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ParameterError
@@ -64,7 +64,8 @@ def argument(what: str, table: str = "algorithm", /, **options: Any) -> Edit:
 def pooled() -> Edit:
     """All examples at one client, who does as many steps in a round as its cohort did.
 
-    Nobody attacks: that one is not the client whose position an attack has.
+    Nobody attacks: that one is not the client whose position an attack has. And a rule that needs
+    several messages, such as Krum, gives way to the mean of the only one.
     """
 
     def apply(setup: Setup) -> Setup:
@@ -76,8 +77,11 @@ def pooled() -> Edit:
         central = dealt(clients, np.zeros(len(clients.y), np.int64))
         # Each client's own score has no meaning then, unless there is no other.
         tested = central if setup.test is None and setup.test_clients is not None else None
+        algorithm = without_attacks(setup.algorithm)
+        if algorithm.aggregator.least > 1:
+            algorithm = with_its_own_mean(algorithm)
         setup = setup.changed(
-            algorithm=without_attacks(setup.algorithm),
+            algorithm=algorithm,
             clients=central,
             test_clients=tested,
             cohort=1,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from functools import reduce
 
 import optax
 
 from fedwhy.aggregators import Weighting
-from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, Algorithm, innermost
-from fedwhy.algorithms.algorithm import aggregating, global_weights
+from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, innermost
+from fedwhy.algorithms.algorithm import global_weights
 from fedwhy.algorithms.averaging import AVERAGES
-from fedwhy.diagnosis.edits.aggregator import attacks_in
+from fedwhy.diagnosis.edits.aggregator import with_its_own_mean
 from fedwhy.diagnosis.edits.common import rounded, times, without_change
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
@@ -118,23 +117,6 @@ def plain_mean() -> Edit:
         ),
         "algorithm.with_aggregator(...)  ->  algorithm",
     )
-
-
-def with_its_own_mean(algorithm: Algorithm) -> Algorithm:
-    """`algorithm` without the aggregator that it was given, under the same attacks."""
-    recipe = algorithm.recipe
-    if recipe is None or "algorithm" not in recipe.arguments:
-        return algorithm
-    inner = with_its_own_mean(recipe.arguments["algorithm"])
-    if recipe.function is not aggregating:
-        return recipe.again(algorithm=inner)
-    attacks = attacks_in(recipe.arguments["aggregator"])
-    if not attacks:
-        return inner
-    attacked = reduce(
-        lambda aggregator, attack: attack.again(aggregator=aggregator), attacks, inner.aggregator
-    )
-    return inner.with_aggregator(attacked)
 
 
 def judged_by_the_model() -> Edit:
