@@ -154,7 +154,7 @@ its own, for which no figures were published; with *Krum* neither.
 
 The published 91.7 (RFA, ALIE) is the mean of three runs of the authors that end at 97.3, 97.8 and
 79.9: the third falls to 10.1 in its last evaluation, after 98.1 two before. Krum without momentum
-and buckets does not learn; its cells are in the published order.
+and buckets learns little but under ALIE; its cells are in the published order.
 
 What differs: initial weights are Keras's (Glorot), not PyTorch's; a client draws its batches anew
 every round; dropout masks differ between clients; and Krum's score sums squared distances, as in
