@@ -34,6 +34,12 @@ def train(algorithm, clients, rounds=6, cohort=2, **options):
     return fw.train(algorithm, clients, rounds=rounds, cohort=cohort, **options)
 
 
+def test_progress_tells_what_is_spent(quadratics, quadratic_model, capsys):
+    run = train(private(quadratic_model), quadratics, progress=True)
+    told = "".join(capsys.readouterr())
+    assert f"epsilon {run.history[-1]['epsilon']:.3g}" in told
+
+
 def test_every_record_holds_the_epsilon_of_all_rounds_so_far(quadratics, quadratic_model):
     run = train(private(quadratic_model), quadratics)
     told = [record["epsilon"] for record in run.history[1:]]
