@@ -197,10 +197,10 @@ class Algorithm(NamedTuple):
         """Returns it with another way from messages to the aggregate, such as a `chain`.
 
         That takes the place of the algorithm's mean, its weighting included. Raises
-        `ParameterError` for an algorithm whose server needs more than one mean of the messages
-        (which can be `attacked`, and no more),
-        where the updates of several models would be compared with each other, where trust in
-        clients would change nothing, and where a guarantee of privacy would not hold.
+        `ParameterError` for an algorithm whose server needs more than one mean of the messages,
+        unless it is its own that is `attacked`; where the updates of several models would be
+        compared with each other, where trust in clients would change nothing, and where a guarantee
+        of privacy would not hold.
         """
         if self.aggregator.name != "mean" and not attacks(aggregator, self.aggregator):
             raise ParameterError(
