@@ -9,6 +9,7 @@ import pytest
 import fedwhy as fw
 from fedwhy.aggregators import attacked
 from fedwhy.data import changed
+from fedwhy.diagnosis.edits.aggregator import pieces
 from fedwhy.experiment import catalogue
 from fedwhy.experiment.attacking import positions
 
@@ -43,8 +44,8 @@ def file(tmp_path):
 def test_chain_is_the_one_that_python_makes(file, tmp_path):
     experiment = fw.Experiment.read(file)
     written = experiment.run(experiment.folder(tmp_path / "run"), progress=False)
-    pieces = fw.aggregators
-    chain = pieces.chain(pieces.clip(0.5), pieces.bucketing(1, pieces.trimmed_mean(byzantine=1)))
+    made = fw.aggregators
+    chain = made.chain(made.clip(0.5), made.bucketing(1, made.trimmed_mean(byzantine=1)))
     local = fw.LocalSGD(optax.sgd(0.1), epochs=1, batch_size=20)
     same = fw.train(
         fw.fedavg(experiment.model, local).with_aggregator(chain),
@@ -82,6 +83,19 @@ def test_chain_in_a_run_folder_reads_as_it_was(file, tmp_path):
 def test_bad_chain_is_refused_with_its_place(file, change, message):
     with pytest.raises(fw.FedwhyError, match=re.escape(message)):
         _ = fw.Experiment.read(file, [f"aggregator.{change}"]).algorithm
+
+
+@pytest.mark.parametrize("chain", ['["mean"]', '["clip","mean"]', '["clip"]'])
+def test_mean_of_a_chain_is_the_algorithms_own(file, chain):
+    changes = ["algorithm.weighting=uniform", f"aggregator.chain={chain}"]
+    aggregator = fw.Experiment.read(file, changes).algorithm.aggregator
+    mean = next(piece for piece in pieces(aggregator) if piece.name == "mean")
+    assert mean.arguments == {"weighting": "uniform"}
+
+
+def test_weighting_of_a_mean_that_another_rule_replaces_is_refused(file):
+    with pytest.raises(fw.FedwhyError, match="algorithm.weighting: trimmed_mean takes the place"):
+        _ = fw.Experiment.read(file, ["algorithm.weighting=uniform"]).algorithm
 
 
 def test_algorithm_with_its_own_way_to_aggregate_takes_no_chain(file):

@@ -1,12 +1,12 @@
 """`[aggregator]`: a chain of pieces by name, which ends in a rule, such as a median.
 
-Where it ends in none, the algorithm's own mean follows. `python = "module:function"` is the user's
-own aggregator instead.
+Where it ends in none, or in `mean`, that is the algorithm's own mean. `python = "module:function"`
+is the user's own aggregator instead.
 """
 
 from typing import cast
 
-from fedwhy.aggregators import Aggregator, Link
+from fedwhy.aggregators import RULES, Aggregator, Link
 from fedwhy.algorithms import Algorithm
 from fedwhy.errors import ParameterError
 from fedwhy.experiment import tables as schema
@@ -33,6 +33,7 @@ def aggregated(
     file: ExperimentFile, algorithm: Algorithm, tables: dict[str, Table], population: int
 ) -> Algorithm:
     """`algorithm` with the aggregator that `[aggregator]` tells, attacked as `[attack]` tells."""
+    check_weighting(file, tables)
     pieces = pieces_of(file, algorithm, tables.get("aggregator"))
     if "attack" in tables:
         pieces = under_attack(file, cast(schema.Attack, tables["attack"]), pieces, population)
@@ -54,6 +55,23 @@ def pieces_of(
     if isinstance(values, OwnAggregator):
         return [own(file, values)]
     return built(file, "aggregator", cast(Chain, values), algorithm.aggregator)
+
+
+def check_weighting(file: ExperimentFile, tables: dict[str, Table]) -> None:
+    """Refuses a weighting of the algorithm's own mean where another rule takes its place.
+
+    The default passes, for a run folder's file holds it.
+    """
+    default = type(tables["algorithm"]).model_fields.get("weighting")
+    given = tables["algorithm"].model_dump().get("weighting")
+    values = tables.get("aggregator")
+    rule = "your own aggregator"
+    if not isinstance(values, OwnAggregator):
+        names = values.chain if isinstance(values, Chain) else []
+        rule = next((name for name in names if name in RULES and name != "mean"), None)
+    if rule and default and given != default.default:
+        message = f"{rule} takes the place of the algorithm's mean, and its weighting; leave it out"
+        raise file.error("algorithm.weighting", message)
 
 
 def own(file: ExperimentFile, values: OwnAggregator) -> Aggregator:

@@ -45,15 +45,21 @@ def chain_table(file: ExperimentFile, table: str) -> type[Chain]:
 
 
 def field(name: str) -> Any:
-    """The table of one piece; it may be left out where every key has a default."""
-    keys = schema.extend(Table, schema.keywords(PIECES[name]))
+    """The table of one piece; it may be left out where every key has a default.
+
+    The mean has no keys here: it is the algorithm's own, by `algorithm.weighting`.
+    """
+    keys = schema.extend(Table, {} if name == "mean" else schema.keywords(PIECES[name]))
     return (keys, Field(default_factory=dict, validate_default=True))
 
 
 def built(
     file: ExperimentFile, table: str, values: Chain, last: Aggregator | None = None
 ) -> list[Link | Aggregator]:
-    """The pieces of a chain, wrappers around what is behind them; `last` where no rule is."""
+    """The pieces of a chain, wrappers around what is behind them.
+
+    `last` is the algorithm's own mean, which follows where no rule is, or where it is named.
+    """
     pieces: list[Link | Aggregator] = []
     for name in reversed(values.chain):
         given = getattr(values, name).model_dump()
@@ -61,6 +67,8 @@ def built(
             if name in WRAPPERS:
                 inner = pieces.pop(0) if pieces else last
                 pieces.insert(0, around(file, table, name, inner)(**given))
+            elif name == "mean" and last is not None:
+                pieces.insert(0, last)
             else:
                 pieces.insert(0, PIECES[name](**given))
     if last is not None and not isinstance(pieces[-1], Aggregator):

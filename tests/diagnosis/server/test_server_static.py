@@ -158,6 +158,21 @@ def test_clients_that_hardly_count_are_heard_with_a_cap(digits):
     assert 1 / np.square(np.asarray(heard)).sum() > 1.5 * effective
 
 
+def test_other_weights_leave_what_stands_before_the_mean(digits):
+    bounded = aggregators.chain(aggregators.validate(max_norm=5.0), aggregators.mean())
+    broken = setup(digits, UNEVEN, 20)
+    broken = broken.changed(algorithm=broken.algorithm.with_aggregator(bounded))
+    found = suspected("FW406", broken)
+    for edit in (found.prescription, found.counterfactual):
+        mended = edit.apply(broken).algorithm.aggregator
+        update = {"kernel": np.full(2, 10.0, np.float32)}
+        assert mended.refusal(aggregators.Message(update, 1.0)) == bounded.refusal(
+            aggregators.Message(update, 1.0)
+        )
+        assert mended.refusal(aggregators.Message(update, 1.0)) != 0
+    assert gone_after("FW406", broken, found.counterfactual)
+
+
 DISTURBED = {
     "attack": lambda made: made.with_aggregator(hostile(made.aggregator)),
     "broadcast": lambda made: compressed_broadcast(made, aggregators.quantize(8)),

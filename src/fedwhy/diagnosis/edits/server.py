@@ -10,7 +10,7 @@ from fedwhy.aggregators import Weighting
 from fedwhy.algorithms import ALGORITHMS, SERVER_OPTIMIZERS, innermost
 from fedwhy.algorithms.algorithm import global_weights
 from fedwhy.algorithms.averaging import AVERAGES
-from fedwhy.diagnosis.edits.aggregator import with_its_own_mean
+from fedwhy.diagnosis.edits.aggregator import exchanged, with_its_own_mean
 from fedwhy.diagnosis.edits.common import rounded, times, without_change
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
@@ -66,12 +66,15 @@ def weighted(what: str, weighting: str) -> Edit:
 
 
 def reweighted(setup: Setup, weighting: str | Weighting) -> Setup:
-    """`setup` where clients count by another rule in the mean, under attacks as well.
+    """`setup` where clients count by another rule in the mean, with all that stands around it.
 
-    Those wrap the mean that there was, not the one that the algorithm would have now.
+    A mean in an aggregator that was given, or under attack, is not the one that the algorithm would
+    have now, so it is exchanged as well; an algorithm of another kind of mean has only its own.
     """
     setup = setup.changed(weighting=weighting)
-    return setup.changed(algorithm=with_its_own_mean(setup.algorithm))
+    if innermost(setup.algorithm).aggregator.name != "mean":
+        return setup.changed(algorithm=with_its_own_mean(setup.algorithm))
+    return exchanged(setup, "mean", lambda made: made.recipe.again(weighting=weighting))
 
 
 def of_average(settings: Settings) -> set[str]:
