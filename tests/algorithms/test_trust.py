@@ -27,7 +27,6 @@ import fedwhy as fw
 from fedwhy.aggregators import (
     attacked,
     chain,
-    changed,
     clip,
     local_noise,
     majority_vote,
@@ -38,7 +37,7 @@ from fedwhy.aggregators import (
     private_mean,
     secure_mean,
 )
-from fedwhy.aggregators.attacks import Alone
+from fedwhy.aggregators.attacks import Alone, inner_product_manipulation
 from fedwhy.federated import trees
 
 LOCAL = local_sgd(optax.sgd(RATE))
@@ -258,16 +257,36 @@ def test_local_noise_refuses_trust_by_the_update_that_it_hides():
         train(algorithm, rounds=1)
 
 
+def scaled_by(factors):
+    """The attack that sends so many times each client's update."""
+
+    def send(message, last, key):
+        factor = jnp.asarray(factors)[message.position]
+        return message._replace(update=trees.scale(message.update, factor))
+
+    return Alone("scaled", send)
+
+
 def test_fltrust_scores_what_attackers_send():
-    algorithm = fw.trust.fltrust(fw.fedavg(model, LOCAL), VALIDATION)
     factors = np.array([1, -1e3, 1, 30.0])
-
-    def attack(message):
-        return message._replace(
-            update=trees.scale(message.update, jnp.asarray(factors)[message.position])
-        )
-
-    attacked = algorithm._replace(aggregator=changed("attacked", algorithm.aggregator, attack))
+    rule = attacked(mean(), scaled_by(factors), clients=[1, 3])
+    algorithm = fw.trust.fltrust(fw.fedavg(model, LOCAL).with_aggregator(rule), VALIDATION)
     w, trusts = fltrust_by_hand(factors)
     assert min(trusts) == 0 < max(trusts)
-    np.testing.assert_allclose(trained(attacked), w, atol=1e-5)
+    np.testing.assert_allclose(trained(algorithm), w, atol=1e-5)
+
+
+def test_fltrust_outweighs_attackers_who_know_the_honest_updates():
+    rule = attacked(mean(), inner_product_manipulation(10.0), clients=[3])
+    hit = fw.fedavg(model, LOCAL).with_aggregator(rule)
+    plain, trusting = trained(hit), trained(fw.trust.fltrust(hit, VALIDATION))
+    assert held_loss(trusting) < held_loss(START) < held_loss(plain)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_quality_is_refused_where_attackers_change_what_was_judged(after):
+    algorithm, rule = fw.fedavg(model, LOCAL), attacked(mean(), BACKWARDS, clients=[1])
+    with pytest.raises(fw.FedwhyError, match="^algorithm: by_quality scores updates before"):
+        if after:
+            fw.trust.by_quality(algorithm, VALIDATION).with_aggregator(rule)
+        fw.trust.by_quality(algorithm.with_aggregator(rule), VALIDATION)

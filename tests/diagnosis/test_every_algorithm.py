@@ -44,6 +44,21 @@ def test_no_cause_raises_or_calls_an_algorithm_of_the_catalogue_useless(name, mo
     assert not [s.why for s in found if s.standing and s.severity != Severity.note]
 
 
+TRUST = {
+    "by_agreement": lambda algorithm, root: fw.trust.by_agreement(algorithm),
+    "by_quality": fw.trust.by_quality,
+    "fltrust": fw.trust.fltrust,
+}
+
+
+@pytest.mark.parametrize("trust", TRUST.values(), ids=TRUST)
+def test_no_cause_raises_or_calls_trust_useless(trust, model, clients, digits):
+    root = fw.Dataset(digits.test.x[:50], digits.test.y[:50])
+    trusting = trust(fw.fedavg(model, fw.LocalSGD(optax.sgd(0.1), batch_size=20)), root)
+    found = suspicions(trusting, clients)
+    assert not [s.why for s in found if s.standing and s.severity != Severity.note]
+
+
 def test_no_cause_at_all_raises_for_clients_that_send_gradients(model, clients, digits):
     setup = Setup(fw.fedsgd(model, fw.FullGradient()), clients, rounds=5, cohort=3)
     evidence = Evidence(setup.changed(test=digits.test, test_clients=clients))

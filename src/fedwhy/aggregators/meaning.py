@@ -136,3 +136,15 @@ def check_weighs(wrapper: str, aggregator: Aggregator) -> None:
             f"{wrapper} weighs updates by what they are before they are bounded, so that weights "
             f"would tell what the noise of {aggregator.name} should hide; leave one of them out",
         )
+
+
+def check_sees(wrapper: str, aggregator: Aggregator) -> None:
+    """`check_weighs`, for trust that is set before the aggregator's attackers change updates."""
+    check_weighs(wrapper, aggregator)
+    if aggregator.traits.attacked:
+        raise ParameterError(
+            "algorithm",
+            f"{wrapper} scores updates before attackers change them, so that {aggregator.name} "
+            "would be judged by updates that nobody sends; take by_agreement or fltrust, or change "
+            "the attackers' examples instead, as fw.shifts.LabelFlip does",
+        )

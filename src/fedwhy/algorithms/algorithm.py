@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from fedwhy.aggregators import Aggregator, Message, attacked
-from fedwhy.aggregators.meaning import check_weighs
+from fedwhy.aggregators.meaning import check_sees
 from fedwhy.algorithms.recipe import Recipe
 from fedwhy.data import Batching
 from fedwhy.data.augmentation import Augmentation
@@ -221,7 +221,7 @@ class Algorithm(NamedTuple):
                 "compare updates of different models; take a mean",
             )
         if self.trusts is not None:
-            check_weighs(self.trusts, aggregator)
+            check_sees(self.trusts, aggregator)
         again = Recipe(aggregating, {"algorithm": self, "aggregator": aggregator})
         return self._replace(aggregator=aggregator, recipe=self.recipe and again)
 

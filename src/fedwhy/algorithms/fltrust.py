@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fedwhy.aggregators import Message, changed
+from fedwhy.aggregators import Aggregator, Message, changed
+from fedwhy.aggregators.attacks.attack import beneath_attacks
 from fedwhy.aggregators.meaning import check_weighs
 from fedwhy.algorithms.algorithm import (
     Algorithm,
@@ -51,15 +52,14 @@ def fltrust(algorithm: Algorithm, root: Dataset) -> Algorithm:
 
     It does the work of a client on them, in the same order in every round, once on every device;
     the paper has 100 examples. Messages count by trust alone, not by clients' numbers of examples.
-    The aggregator scores what reaches it, so whatever changes messages before is to wrap that:
-    `algorithm._replace(aggregator=attacked(algorithm.aggregator, ...))`. Raises `ParameterError`
-    for algorithms of several models, and where `check_weighs` does.
+    Where clients attack, what they send is scored. Raises `ParameterError` for algorithms of
+    several models, where `check_weighs` does, and where an attack comes behind links.
     """
-    if algorithm.models is not None or algorithm.max_staleness or algorithm.aggregator.stacks:
+    if algorithm.models is not None or algorithm.max_staleness or algorithm.clustered:
         raise ParameterError(
             "algorithm",
-            f"FLTrust compares what clients and server learn from one model, and weighs a mean, so "
-            f"it does not fit {algorithm.name}; take another algorithm",
+            f"FLTrust compares what clients and server learn from one model, so it does not fit "
+            f"{algorithm.name}; take another algorithm",
         )
     check_weighs("fltrust", algorithm.aggregator)
     whole = algorithm.received or (lambda broadcast: broadcast)
@@ -93,11 +93,17 @@ def fltrust(algorithm: Algorithm, root: Dataset) -> Algorithm:
 
     return algorithm._replace(
         broadcast=broadcast,
-        aggregator=changed("fltrust", algorithm.aggregator, trusted),
+        aggregator=beneath_attacks(algorithm.aggregator, rooted, "fltrust"),
         client=wrapped(algorithm.client),
         adapt=algorithm.adapt and wrapped(algorithm.adapt),
         received=lambda broadcast: whole(plain(broadcast)),
     )
+
+
+@recorded
+def rooted(aggregator: Aggregator) -> Aggregator:
+    """`aggregator`, to which a message counts as far as it agrees with its reference."""
+    return changed("fltrust", aggregator, trusted)
 
 
 def trusted(message: Message) -> Message:

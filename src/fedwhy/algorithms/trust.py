@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fedwhy.aggregators import Aggregator, Decoded, Message, attacked
-from fedwhy.aggregators.meaning import check_weighs
+from fedwhy.aggregators import Aggregator, Decoded, Message
+from fedwhy.aggregators.attacks.attack import beneath_attacks
+from fedwhy.aggregators.meaning import check_sees, check_weighs
 from fedwhy.algorithms.algorithm import Algorithm, ClientWork, Update
 from fedwhy.algorithms.clusters import one_model
 from fedwhy.algorithms.fltrust import fltrust
@@ -45,7 +46,8 @@ def by_quality(
 
     Raises `ParameterError` where the server's examples cannot judge an update: for an algorithm
     of several models or of stale ones, and in training where clients keep parts of the model; and
-    where its aggregator adds noise, shows the server sums only, or counts all messages alike.
+    where its aggregator adds noise, shows the server sums only, counts all messages alike, or is
+    under attack: updates are scored before attackers change them.
     """
     if one_model(algorithm, "by_quality").max_staleness > 0:
         raise ParameterError(
@@ -54,7 +56,7 @@ def by_quality(
             f"updates of one; use by_agreement",
         )
 
-    check_weighs("by_quality", algorithm.aggregator)
+    check_sees("by_quality", algorithm.aggregator)
 
     def client(model: Model) -> ClientWork:
         work = algorithm.client(model)
@@ -111,22 +113,7 @@ def by_agreement(algorithm: Algorithm) -> Algorithm:
     """
     aggregator = one_model(algorithm, "by_agreement").aggregator
     check_weighs("by_agreement", aggregator)
-    return algorithm._replace(aggregator=_behind_attacks(aggregator))
-
-
-def _behind_attacks(aggregator: Aggregator) -> Aggregator:
-    """`aggregator` under the same attacks, which weighs what they have made of messages."""
-    recipe = aggregator.recipe
-    if recipe is not None and recipe.function is attacked:
-        return recipe.again(aggregator=_behind_attacks(recipe.arguments["aggregator"]))
-    if aggregator.traits.attacked:
-        raise ParameterError(
-            "algorithm",
-            "by_agreement scores updates before they pass through links, and in "
-            f"{aggregator.name} attackers leave some of those out, so that not what they send "
-            "would be scored; leave out the links before the attack, the attack, or the agreement",
-        )
-    return agreeing(aggregator)
+    return algorithm._replace(aggregator=beneath_attacks(aggregator, agreeing, "by_agreement"))
 
 
 @recorded

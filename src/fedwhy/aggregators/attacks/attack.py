@@ -108,6 +108,28 @@ def attacked(
     )
 
 
+def beneath_attacks(
+    aggregator: Aggregator, wrap: Callable[[Aggregator], Aggregator], wrapper: str
+) -> Aggregator:
+    """`wrap(aggregator)` under the attacks of `aggregator`, so that it sees what attackers send.
+
+    Raises `ParameterError` where an attack comes behind links: what `wrapper` sees is not yet what
+    attackers send then.
+    """
+    recipe = aggregator.recipe
+    if recipe is not None and recipe.function is attacked:
+        inner = beneath_attacks(recipe.arguments["aggregator"], wrap, wrapper)
+        return recipe.again(aggregator=inner)
+    if aggregator.traits.attacked:
+        raise ParameterError(
+            "algorithm",
+            f"{wrapper} scores updates before they pass through links, and in "
+            f"{aggregator.name} attackers leave some of those out, so that not what they send "
+            "would be scored; leave out the links before the attack, the attack, or the trust",
+        )
+    return wrap(aggregator)
+
+
 def alone(aggregator: Aggregator, attack: Alone, is_attacker: Callable) -> Aggregator:
     """The attack at the client; what was streamed is streamed."""
 

@@ -12,6 +12,7 @@ from fedwhy.aggregators import Aggregator, Link, attacked, chain
 from fedwhy.algorithms import Algorithm
 from fedwhy.algorithms.algorithm import aggregating
 from fedwhy.algorithms.compressed_broadcast import with_key
+from fedwhy.algorithms.fltrust import rooted
 from fedwhy.algorithms.trust import agreeing
 from fedwhy.diagnosis.finding import Change, Edit, Settings
 from fedwhy.diagnosis.setup import Setup
@@ -21,7 +22,7 @@ from fedwhy.recipe import Recipe
 # By which arguments attacks and wrappers take the piece behind them.
 INNER = ("aggregator", "rule", "link")
 # What algorithms put around their aggregator, by which no update changes.
-AROUND = (agreeing, with_key)
+AROUND = (agreeing, rooted, with_key)
 # A position that no client has: an attack by nobody, which leaves states their structure, so that
 # what a run under attack has kept fits.
 NOBODY = 2**31 - 1

@@ -15,13 +15,14 @@ from fedwhy.aggregators.chain import linked, taken_apart
 from fedwhy.aggregators.link import passed_on
 from fedwhy.aggregators.weighting import Weighting, examples, uniform, weighting_of
 from fedwhy.algorithms.compressed_broadcast import with_key
+from fedwhy.algorithms.fltrust import rooted
 from fedwhy.algorithms.trust import agreeing
 from fedwhy.federated import trees
 
 PyTree = Any
 
-# What takes an aggregator and keeps something beside its state.
-WRAPPERS = (agreeing, attacked, with_key)
+# What takes an aggregator and leaves the rule within it the last word.
+WRAPPERS = (agreeing, attacked, rooted, with_key)
 
 
 class Seen(NamedTuple):

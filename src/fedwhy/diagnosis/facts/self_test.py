@@ -14,6 +14,8 @@ from fedwhy.aggregators import Aggregator, Message, Stack, attacked, mean
 from fedwhy.aggregators.catalogue import RULES
 from fedwhy.algorithms import Algorithm, Round, ServerState, Update
 from fedwhy.algorithms.compressed_broadcast import with_key
+from fedwhy.algorithms.fltrust import rooted
+from fedwhy.algorithms.trust import agreeing
 from fedwhy.diagnosis.facts import trial
 from fedwhy.federated import trees
 
@@ -41,9 +43,10 @@ class SelfTest(NamedTuple):
 def undisturbed(aggregator: Aggregator, state: PyTree) -> tuple[Aggregator, PyTree]:
     """The aggregator that attacks wrap, which change messages on purpose, and its state.
 
-    So it is where the model is compressed on its way to clients.
+    So it is where the model is compressed on its way to clients, or where they are trusted by how
+    far they agree.
     """
-    while (recipe := aggregator.recipe) and recipe.function in (attacked, with_key):
+    while (recipe := aggregator.recipe) and recipe.function in (agreeing, attacked, with_key):
         aggregator, state = recipe.arguments["aggregator"], state.aggregator
     return aggregator, state
 
@@ -53,7 +56,8 @@ def testable(aggregator: Aggregator) -> bool:
 
     Those of the catalogue have tests of their own.
     """
-    if aggregator.encode.__module__ == mean.__module__:
+    known_wrapper = aggregator.recipe is not None and aggregator.recipe.function is rooted
+    if aggregator.encode.__module__ == mean.__module__ or known_wrapper:
         return False
     known = [rule for rule in RULES if rule != "mean"]
     changes = aggregator.traits._replace(counts=False, alike=False)
