@@ -72,6 +72,9 @@ def test_a_client_whose_update_stands_out_is_named(fault, code):
     found = fw.diagnose(model=model, clients=[(x, y)] * 8, updates=sent)
     named = {finding.code: finding.why for finding in found.findings}
     assert "client-003" in named[code]
+    shown = str(found).splitlines()
+    assert shown[0] == found.verdict
+    assert [line for line in shown if line.startswith(code)] and f"    {named[code]}" in shown
 
 
 def test_what_would_be_ignored_is_refused():

@@ -43,6 +43,16 @@ def test_same_seed_gives_the_same_run_bit_for_bit(algorithm, clients):
     assert not same(first.server, train(algorithm, clients, seed=4).server)
 
 
+def test_what_a_notebook_shows_is_a_line(clients, digits):
+    algorithm = fw.fedavg(fw.Model.from_zoo("softmax", classes=10), fw.LocalSGD(optax.sgd(0.2)))
+    whole = "Algorithm('fedavg', Model(zoo softmax), Aggregator('clip, mean'))"
+    pieces = fw.aggregators.clip(1.0), fw.aggregators.mean()
+    assert repr(algorithm.with_aggregator(fw.aggregators.chain(*pieces))) == whole
+    run = train(algorithm, clients, rounds=1, test=digits.test)
+    scores = f"test_accuracy {run.test_accuracy:.4g}, test_loss {run.test_loss:.4g}"
+    assert repr(run) == f"Run('fedavg', 'digits', rounds 1, {scores})"
+
+
 def test_cohort_is_drawn_without_replacement_and_uniformly():
     draws = np.array([sample_cohort(20, 5, 0, r) for r in range(4000)])
     assert all(len(set(draw)) == 5 for draw in draws)

@@ -126,6 +126,9 @@ class Aggregator(NamedTuple):
     privacy: Release | None = None
     recipe: Recipe | None = None
 
+    def __repr__(self) -> str:
+        return f"Aggregator({self.name!r})"
+
 
 def changed(name: str, aggregator: Aggregator, change: Callable[[Message], Message]) -> Aggregator:
     """`aggregator` under another name, whose messages are changed before they are encoded."""

@@ -58,3 +58,6 @@ class Link(NamedTuple):
     most: Callable[[PyTree], jax.typing.ArrayLike] | None = None
     privacy: Release | None = None
     recipe: Recipe | None = None
+
+    def __repr__(self) -> str:
+        return f"Link({self.name!r})"

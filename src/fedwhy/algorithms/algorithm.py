@@ -173,6 +173,9 @@ class Algorithm(NamedTuple):
     trusts: str | None = None
     recipe: Recipe | None = None
 
+    def __repr__(self) -> str:
+        return f"Algorithm({self.name!r}, {self.model!r}, {self.aggregator!r})"
+
     def begin(self, weights: Weights, population: int) -> ServerState:
         """Returns the state that the first round begins with, the aggregator's included."""
         server = self.init(weights, population)

@@ -46,7 +46,7 @@ HOLDINGS = ("FW101", "FW102", "FW103", "FW113")
 ORDER = {Severity.error: 0, Severity.warning: 1, Severity.note: 2}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """What is wrong with a run, how that is known, and the run without it.
 
@@ -72,6 +72,15 @@ class Diagnosis:
     repaired: Setup | None = None
     repairs: tuple[Edit, ...] = ()
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        """The verdict, and each finding with what it is known by."""
+        lines = [self.verdict]
+        for finding in self.findings:
+            proved = "proved" if finding.confirmed else "not proved"
+            lines += ["", f"{finding.code} {finding.title} ({finding.severity}, {proved})"]
+            lines.append(f"    {finding.why}")
+        return "\n".join(lines)
 
     @property
     def baseline_accuracy(self) -> float | None:

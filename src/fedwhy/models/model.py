@@ -110,7 +110,7 @@ class Prepares(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """A model as pure functions, made from Keras, Flax, plain functions, or by hand.
 
@@ -150,6 +150,12 @@ class Model:
     features: Callable[..., Any] | None = None
     layers: Callable[[], tuple[LayerParams, ...]] = tuple
     recipe: Recipe | None = None
+
+    def __repr__(self) -> str:
+        recipe = self.recipe or Recipe("by hand", {})
+        told = [recipe.front, *filter(None, [recipe.arguments.get("name")])]
+        prepared = ", prepared" if self.preparation else ""
+        return f"Model({' '.join(map(str, told))}{prepared})"
 
     def in_last_layer(self, path: str) -> bool:
         """Whether a parameter, given by its path, belongs to the last layer that has any.

@@ -28,7 +28,7 @@ IF_MEASURED = (
 TRAFFIC = ("bytes_down", "bytes_up")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished run: the trained model, and what happened round by round.
 
@@ -51,6 +51,13 @@ class Run:
     stopped: str | None = None
     interrupted: bool = False
     diverged: bool = False
+
+    def __repr__(self) -> str:
+        told = [repr(self.algorithm.name), repr(self.dataset), f"rounds {self.rounds}"]
+        for name in ("test_accuracy", "test_loss"):
+            if (value := last(self.history, name)) is not None:
+                told.append(f"{name} {value:.4g}")
+        return f"Run({', '.join(told)}{f', stopped: {self.stopped}' if self.stopped else ''})"
 
     @property
     def weights(self) -> Weights:
