@@ -234,7 +234,7 @@ def partition(
         raise ParameterError("--png", f"expected a name that ends in .png, given {str(png)!r}")
     with only_json(as_json):
         experiment = Experiment.read(file, changes or [])
-        clients, _ = experiment.data
+        clients = experiment.data.clients
     stats = clients.stats(features=True)
     table = stats.to_dict()
     record = {"name": clients.name, "settings": experiment.settings, "partition": table}

@@ -49,7 +49,7 @@ def test_chain_is_the_one_that_python_makes(file, tmp_path):
     local = fw.LocalSGD(optax.sgd(0.1), epochs=1, batch_size=20)
     same = fw.train(
         fw.fedavg(experiment.model, local).with_aggregator(chain),
-        experiment.data[0],
+        experiment.data.clients,
         rounds=2,
         cohort=5,
         engine=fw.Engine(lanes=1, devices=1, lowering="off"),
@@ -203,10 +203,10 @@ def test_chain_without_a_meaning_is_blamed_also_under_attack(file):
 def test_poisoned_examples_are_those_of_the_attackers(file):
     file.write_text(FILE + ATTACK + '\n[shift]\nname = "label_flip"\nclients = 0.1\n')
     experiment = fw.Experiment.read(file)
-    honest = fw.Experiment.read(file, ["shift.clients=[0]"]).data[0]
+    honest = fw.Experiment.read(file, ["shift.clients=[0]"]).data.clients
     attackers = experiment.algorithm.aggregator.recipe.arguments["clients"]
-    wrong = changed(experiment.data[0], honest)
-    assert set(experiment.data[0].owner[wrong]) - {0} == set(attackers) - {0}
+    wrong = changed(experiment.data.clients, honest)
+    assert set(experiment.data.clients.owner[wrong]) - {0} == set(attackers) - {0}
 
 
 def test_what_the_server_sends_is_smaller_as_the_file_says(file):

@@ -81,7 +81,7 @@ BUILT = {
 def test_experiment_is_the_algorithm_that_python_builds(name):
     changes, build = BUILT[name]
     written = experiment(*changes)
-    clients, _ = written.data
+    clients = written.data.clients
     local = fw.LocalSGD(optax.sgd(0.1), epochs=5, batch_size=20)
     options = {"rounds": 2, "cohort": 5, "progress": False}
     options["engine"] = fw.Engine(lanes=1, devices=1, lowering="off")

@@ -1,6 +1,11 @@
 """`[data]`, `[partition]` and `[shift]` of an experiment file: who holds which examples."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
 
 from fedwhy.data import (
     PARTITIONS,
@@ -19,13 +24,25 @@ from fedwhy.experiment.attacking import positions
 from fedwhy.experiment.file import ExperimentFile, Table
 from fedwhy.experiment.own_code import call
 
+# Shifts that falsify what is learned. The others belong to a client, and so to its tests.
+FALSE = ("labels", *POISONS)
 
-def data(file: ExperimentFile, tables: dict[str, Table]) -> tuple[FederatedDataset, Dataset | None]:
-    """The clients, their examples changed as `[shift]` says, and the central test set.
+
+class Data(NamedTuple):
+    """What clients train on, the central test set, and what clients hold out to test on, if any."""
+
+    clients: FederatedDataset
+    test: Dataset | None = None
+    test_clients: FederatedDataset | None = None
+
+
+def data(file: ExperimentFile, tables: dict[str, Table]) -> Data:
+    """The clients, their examples changed as `[shift]` says, and what they are tested on.
 
     The user's own function may return a `FederatedDataset`, a pair of one and a test set, or a
     `Source` (central train and test sets) for `[partition]` to deal out. A test set with clients is
-    pooled. Raises `ExperimentError` for anything else.
+    pooled, and where they are training clients, it is also what those hold out. Raises
+    `ExperimentError` for anything else.
     """
     table = tables["data"]
     if isinstance(table, schema.OwnData):
@@ -37,11 +54,12 @@ def data(file: ExperimentFile, tables: dict[str, Table]) -> tuple[FederatedDatas
             source = load(**table.model_dump(exclude_none=True))
     pair = source if isinstance(source, tuple) and len(source) == 2 else (source, None)
     clients, test = pair
-    if isinstance(test, FederatedDataset):
-        test = test.pooled()
     if isinstance(source, Source) and isinstance(clients, Dataset) and isinstance(test, Dataset):
-        return shifted(file, tables, dealt(file, tables, clients)), test
-    if not isinstance(clients, FederatedDataset) or not isinstance(test, Dataset | None):
+        train, held = dealt(file, tables, clients)
+        return shifted(file, tables, Data(train, test, held))
+    if not isinstance(clients, FederatedDataset) or not isinstance(
+        test, Dataset | FederatedDataset | None
+    ):
         raise file.error(
             "data.python",
             "expected a FederatedDataset, a pair (FederatedDataset, Dataset) of clients and "
@@ -50,7 +68,10 @@ def data(file: ExperimentFile, tables: dict[str, Table]) -> tuple[FederatedDatas
         )
     if "partition" in tables:
         raise file.error("partition", "the data already has clients; leave this table out")
-    return shifted(file, tables, clients), test
+    if not isinstance(test, FederatedDataset):
+        return shifted(file, tables, Data(clients, test))
+    known = test.ids.dtype.kind == clients.ids.dtype.kind and np.isin(test.ids, clients.ids).all()
+    return shifted(file, tables, Data(clients, test.pooled(), test if known else None))
 
 
 def from_files(
@@ -66,30 +87,58 @@ def from_files(
         return clients.split(table.test)
 
 
-def dealt(file: ExperimentFile, tables: dict[str, Table], dataset: Dataset) -> FederatedDataset:
-    """Central examples, dealt to clients as `[partition]` says."""
+def dealt(
+    file: ExperimentFile, tables: dict[str, Table], dataset: Dataset
+) -> tuple[FederatedDataset, FederatedDataset | None]:
+    """Central examples, dealt to clients as `[partition]` says, and what these hold out."""
     if "partition" not in tables:
         raise file.error(
             "data.python", "its data have no clients; add a [partition] table to deal them out"
         )
     values = tables["partition"].model_dump()
-    name, clients, seed = (values.pop(key) for key in ("name", "clients", "seed"))
+    name, clients, seed, test = (values.pop(key) for key in ("name", "clients", "seed", "test"))
     with file.blame("partition"):
-        return partition(dataset, PARTITIONS[name](**values), clients=clients, seed=seed)
+        every = partition(dataset, PARTITIONS[name](**values), clients=clients, seed=seed)
+        return every.split(test, seed) if test else (every, None)
 
 
-def shifted(
-    file: ExperimentFile, tables: dict[str, Table], clients: FederatedDataset
-) -> FederatedDataset:
-    """Clients whose examples are changed as `[shift]` says."""
+def shifted(file: ExperimentFile, tables: dict[str, Table], data: Data) -> Data:
+    """`data` whose clients' examples are changed as `[shift]` says.
+
+    What clients hold out is changed like what they train on, but for labels and poison: these are
+    wrong, and tests are to tell.
+    """
     if "shift" not in tables:
-        return clients
+        return data
     values = tables["shift"].model_dump()
     name, seed = values.pop("name"), values.pop("seed")
     with file.blame("shift"):
         if name in POISONS:
-            values["clients"] = positions(values["clients"], clients.clients, seed)
-        return shift(clients, SHIFTS[name](**values), seed=seed)
+            values["clients"] = positions(values["clients"], data.clients.clients, seed)
+        by = SHIFTS[name](**values)
+        if data.test_clients is None or name in FALSE:
+            return data._replace(clients=shift(data.clients, by, seed=seed))
+        train, held = together(
+            lambda every: shift(every, by, seed=seed), data.clients, data.test_clients
+        )
+        return data._replace(clients=train, test_clients=held)
+
+
+def together(
+    change: Callable[[FederatedDataset], FederatedDataset],
+    train: FederatedDataset,
+    held: FederatedDataset,
+) -> tuple[FederatedDataset, FederatedDataset]:
+    """`train` and `held` as `change` makes them where each client holds the examples of both."""
+    owner = np.concatenate([train.owner, train.positions(held.ids)[held.owner]])
+    x, y = jax.tree.map(lambda *parts: np.concatenate(parts), (train.x, train.y), (held.x, held.y))
+    joined = FederatedDataset.from_arrays(x, y, owner, name=train.name, classes=train.classes)
+    every, place = change(joined), np.argsort(np.argsort(owner, kind="stable"))
+
+    def part(data: FederatedDataset, rows: np.ndarray) -> FederatedDataset:
+        return replace(data, x=jax.tree.map(lambda leaf: leaf[rows], every.x), y=every.y[rows])
+
+    return part(train, place[: len(train)]), part(held, place[len(train) :])
 
 
 def data_table(given: dict[str, Any]) -> type[Table]:

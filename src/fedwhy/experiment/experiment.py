@@ -1,5 +1,6 @@
 """`Experiment`: an experiment file, resolved; builds data, model, algorithm and run from it."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,8 +21,6 @@ from fedwhy.data import (
     PARTITIONS,
     SHIFTS,
     SOURCES,
-    Dataset,
-    FederatedDataset,
     Preparation,
     variant,
 )
@@ -31,6 +30,7 @@ from fedwhy.engine import Engine
 from fedwhy.errors import ParameterError
 from fedwhy.experiment import aggregation, broadcasting, data, models, preparing, taking_part
 from fedwhy.experiment import tables as schema
+from fedwhy.experiment.data import Data
 from fedwhy.experiment.file import ExperimentFile, Table, read_experiment
 from fedwhy.experiment.local import local_training
 from fedwhy.experiment.pieces import Chain, chain_table
@@ -38,6 +38,8 @@ from fedwhy.models import ZOO, Model
 from fedwhy.simulation import Callback, Clock, EarlyStop, Run
 from fedwhy.simulation.samplers import PATTERNS, SAMPLERS, Asynchronous, Sampler
 from fedwhy.tracking import RunFolder
+
+log = logging.getLogger("fedwhy")
 
 # Settings of [train] that a resumed run may change: no round depends on them.
 MAY_CHANGE = (
@@ -132,24 +134,24 @@ class Experiment:
         """The resolved experiment as plain tables, without keys that are unset."""
         dumped = {name: t.model_dump(exclude_none=True) for name, t in self.tables.items()}
         if "cohort" not in self.file.tables.get("train", {}):
-            dumped["train"]["cohort"] = min(dumped["train"]["cohort"], self.data[0].clients)
+            dumped["train"]["cohort"] = min(dumped["train"]["cohort"], self.data.clients.clients)
         return {name: values for name, values in dumped.items() if values}
 
     @cached_property
-    def data(self) -> tuple[FederatedDataset, Dataset | None]:
-        """The clients and the central test set, see `experiment.data`."""
+    def data(self) -> Data:
+        """The clients, the central test set and what clients hold out, see `experiment.data`."""
         return data.data(self.file, self.tables)
 
     @cached_property
     def preparation(self) -> Preparation | None:
         """What is done to examples before the model, fitted on the clients; None for nothing."""
         values = self.tables["prepare"].model_dump()
-        return preparing.preparation(self.file, values, self.data[0])
+        return preparing.preparation(self.file, values, self.data.clients)
 
     @cached_property
     def model(self) -> Model:
         """The model, with as many outputs as the data has classes, and with its preparation."""
-        model = models.model(self.file, self.tables["model"], self.data[0])
+        model = models.model(self.file, self.tables["model"], self.data.clients)
         if self.preparation is None:
             return model
         with self.file.blame("model"):
@@ -174,7 +176,7 @@ class Experiment:
         with self.file.blame("algorithm", "server", "client"):
             algorithm = ALGORITHMS[name](self.model, client, **self._weighted(values), **server)
             if "aggregator" in self.tables or "attack" in self.tables:
-                population = self.data[0].clients
+                population = self.data.clients.clients
                 algorithm = aggregation.aggregated(self.file, algorithm, self.tables, population)
             algorithm = trust.by_agreement(algorithm) if agreement else algorithm
             if "broadcast" in self.tables:
@@ -195,7 +197,7 @@ class Experiment:
 
     def _client(self, table: Table) -> LocalSGD | FullGradient:
         values = self.tables["augment"].model_dump()
-        augment = preparing.augmentations(self.file, values, self.data[0])
+        augment = preparing.augmentations(self.file, values, self.data.clients)
         if not isinstance(table, schema.Client):
             if augment:
                 raise self.file.error("augment", "this algorithm takes no augmentation; leave out")
@@ -216,7 +218,12 @@ class Experiment:
     def setup(self) -> Setup:
         """All that a run is made of, to run it or to diagnose it."""
         settings = cast(schema.Train, self.tables["train"])
-        clients, test = self.data
+        clients, test, held = self.data
+        if settings.evaluate_clients and held is None and self.algorithm.client(self.model).own:
+            log.warning(
+                "clients' own models are tested on the examples that they train on, and so look "
+                "better than they are; hold some out, as partition.test = 0.2 does"
+            )
         with self.file.blame("train"):
             return Setup(
                 self.algorithm,
@@ -227,14 +234,14 @@ class Experiment:
                 sampler=self.sampler,
                 clock=self.clock,
                 test=test,
-                test_clients=clients if settings.evaluate_clients else None,
+                test_clients=(held or clients) if settings.evaluate_clients else None,
                 engine=Engine(settings.lanes, settings.devices, settings.lowering),
                 settings=self.settings,
             )
 
     def folder(self, path: str | Path | None = None) -> RunFolder:
         """The run folder at `path`; without one the next free runs/ALGORITHM-DATASET-001."""
-        name = f"{self.settings['algorithm']['name']}-{self.data[0].name}"
+        name = f"{self.settings['algorithm']['name']}-{self.data.clients.name}"
         with self.file.blame("train"):
             return RunFolder(
                 path or Path("runs") / name,
@@ -266,7 +273,7 @@ class Experiment:
         with self.file.blame(*blamed):
             callbacks: list[Callback] = [Watch(), folder]
             if settings.patience is not None:
-                if self.data[1] is None:
+                if self.data.test is None:
                     raise ParameterError(
                         "patience", "waits for the test loss, and the data has no test set"
                     )

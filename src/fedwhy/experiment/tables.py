@@ -51,11 +51,15 @@ class OwnData(Table):
 
 
 class Partition(Table):
-    """`[partition]`: how a central dataset is dealt to clients; the scheme has its own keys."""
+    """`[partition]`: how a central dataset is dealt to clients; the scheme has its own keys.
+
+    Each client keeps the share `test` of its examples to test on; by default none.
+    """
 
     name: str = "dirichlet"
     clients: int = 50
     seed: int = 0
+    test: float | None = None
 
 
 class Shift(Table):
