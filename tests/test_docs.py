@@ -147,6 +147,7 @@ def test_every_key_of_an_experiment_file_is_listed_with_its_default():
         *(("sampler", tables.sampler_table(name)) for name in SAMPLERS),
         *(("availability", tables.availability_table(name)) for name in PATTERNS),
         ("clock", tables.clock_table()),
+        ("fine_tune", tables.FineTune),
     ]
     expected: dict[str, set[str]] = {}
     for table, schema in schemas:

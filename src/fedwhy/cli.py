@@ -116,7 +116,9 @@ def run(
     folder = run_folder.path
     report = folder / "report.html"
     if as_json:
-        print_json({"run": str(folder), "report": str(report), **result.summary()})
+        tuned = read_record(folder)["fine_tuning"]
+        more = {"fine_tuning": tuned} if tuned else {}
+        print_json({"run": str(folder), "report": str(report), **result.summary(), **more})
     else:
         print(sentence(read_record(folder)))
         print(f"Report: {report.resolve()}")

@@ -27,12 +27,13 @@ from fedwhy.data import (
 from fedwhy.diagnosis import Setup, Watch
 from fedwhy.diagnosis.preflight import Preflight
 from fedwhy.engine import Engine
+from fedwhy.engine.processes import leads
 from fedwhy.errors import ParameterError
 from fedwhy.experiment import aggregation, broadcasting, data, models, preparing, taking_part
 from fedwhy.experiment import tables as schema
 from fedwhy.experiment.data import Data
 from fedwhy.experiment.file import ExperimentFile, Table, read_experiment
-from fedwhy.experiment.local import local_training
+from fedwhy.experiment.local import fine_tuning, local_training
 from fedwhy.experiment.pieces import Chain, chain_table
 from fedwhy.models import ZOO, Model
 from fedwhy.simulation import Callback, Clock, EarlyStop, Run
@@ -120,6 +121,8 @@ class Experiment:
             schemas["availability"] = schema.availability_table(pattern)
         if "clock" in given:
             schemas["clock"] = schema.clock_table()
+        if "fine_tune" in given:
+            schemas["fine_tune"] = schema.FineTune
         return {name: file.parse(name, kind) for name, kind in schemas.items()}
 
     @property
@@ -263,8 +266,10 @@ class Experiment:
 
         With `preflight` it is looked at first: raises `PreflightError` where it cannot work.
 
-        Raises `ExperimentError` where the run there had other settings, but for those of `[train]`
-        that change no round: it would no longer be one experiment.
+        Where `[fine_tune]` asks for it, clients then train the model that came of it on their own.
+
+        Raises `ExperimentError` where the run there had other settings, but for those that change
+        no round: it would no longer be one experiment.
         """
         settings = cast(schema.Train, self.tables["train"])
         if resume:
@@ -280,7 +285,8 @@ class Experiment:
                 callbacks = [EarlyStop(patience=settings.patience), *callbacks]
             if preflight:
                 callbacks = [Preflight(self.setup), *callbacks]
-            return self.setup.train(
+            fine_tune = self._fine_tuning()
+            run = self.setup.train(
                 settings.rounds,
                 settings.seed,
                 evaluate_every=settings.evaluate_every,
@@ -288,11 +294,26 @@ class Experiment:
                 resume=folder.path if resume else None,
                 progress=progress,
             )
+        if fine_tune is not None and not (run.interrupted or run.diverged):
+            with self.file.blame("fine_tune"):
+                clients, _, held = self.data
+                tuned = run.fine_tune(clients, held or clients, fine_tune)
+            if leads():
+                folder.keep_fine_tuning(tuned, (held or clients).ids)
+        return run
+
+    def _fine_tuning(self) -> LocalSGD | None:
+        """How clients train when the run has ended; None where nobody asks."""
+        if "fine_tune" not in self.tables:
+            return None
+        with self.file.blame("fine_tune"):
+            table = cast(schema.FineTune, self.tables["fine_tune"])
+            return fine_tuning(self.file, table, self.model)
 
     def _check_same(self, run: Path) -> None:
         """Raises `ExperimentError` for the first setting that the run in the folder had not."""
         before = Experiment.read(run / "experiment.toml").settings
-        for table in before.keys() | self.settings.keys():
+        for table in (before.keys() | self.settings.keys()) - {"fine_tune"}:
             ours, theirs = self.settings.get(table, {}), before.get(table, {})
             free = MAY_CHANGE if table == "train" else ()
             for key in (ours.keys() | theirs.keys()) - set(free):

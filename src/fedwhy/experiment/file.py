@@ -20,6 +20,7 @@ log = logging.getLogger("fedwhy")
 TABLES = (
     *("data", "partition", "shift", "prepare", "model", "algorithm", "client", "augment"),
     *("aggregator", "attack", "broadcast", "server", "train", "sampler", "availability", "clock"),
+    "fine_tune",
 )
 
 SET = "--set"

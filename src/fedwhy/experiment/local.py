@@ -1,4 +1,4 @@
-"""Local training as `[client]` says."""
+"""Local training as `[client]` says, and as `[fine_tune]` does for when the run has ended."""
 
 from typing import Any
 
@@ -8,27 +8,37 @@ from fedwhy.algorithms import LocalSGD, rates
 from fedwhy.data.augmentation import Augmentation
 from fedwhy.errors import ParameterError, number
 from fedwhy.experiment.file import ExperimentFile
-from fedwhy.experiment.tables import LOCAL_KEYS, Client
+from fedwhy.experiment.tables import Client, FineTune, LocalSteps, local_keys
+from fedwhy.models import Model
 
 
 def local_training(
     file: ExperimentFile, table: Client, augment: tuple[Augmentation, ...]
 ) -> LocalSGD:
     """The `LocalSGD` of `[client]`; raises `ExperimentError` or `ParameterError`."""
-    options: dict[str, Any] = {key: getattr(table, key) for key in LOCAL_KEYS}
+    options: dict[str, Any] = {key: getattr(table, key) for key in local_keys(Client)}
     options["personal"] = tuple(table.personal or ())
-    return LocalSGD(optimizer(file, table), rate=rate(file, table), augment=augment, **options)
+    steps = optimizer(file, table, "client")
+    return LocalSGD(steps, rate=rate(file, table), augment=augment, **options)
 
 
-def optimizer(file: ExperimentFile, table: Client) -> optax.GradientTransformation:
-    """The optimizer of a client's steps."""
+def fine_tuning(file: ExperimentFile, table: FineTune, model: Model) -> LocalSGD:
+    """The `LocalSGD` of `[fine_tune]`; raises `ExperimentError` or `ParameterError`."""
+    options: dict[str, Any] = {key: getattr(table, key) for key in local_keys(FineTune)}
+    if table.last_layer:
+        options["trainable"] = model.in_last_layer
+    return LocalSGD(optimizer(file, table, "fine_tune"), **options)
+
+
+def optimizer(file: ExperimentFile, table: LocalSteps, name: str) -> optax.GradientTransformation:
+    """The optimizer of the steps that the table called `name` tells."""
     learning_rate = number("learning_rate", table.learning_rate, above=0)
     options: dict[str, Any] = {}
     if table.optimizer in ("sgd", "rmsprop"):
         options["momentum"] = number("momentum", table.momentum, at_least=0, below=1) or None
     elif table.momentum:
         raise file.error(
-            "client.momentum", f"{table.optimizer} takes no momentum; use sgd or rmsprop"
+            f"{name}.momentum", f"{table.optimizer} takes no momentum; use sgd or rmsprop"
         )
     if table.optimizer == "delta_sgd":
         return rates.delta_sgd(learning_rate)

@@ -132,11 +132,8 @@ class Server(AnyServer):
     optimizer: str = "sgd"
 
 
-class Client(Table):
-    """`[client]`: local training, see `LocalSGD`; `momentum` is for sgd and rmsprop.
-
-    `rate_decay` is for `rates.by_round`, the other `rate_` keys are those of `rates.by_examples`.
-    """
+class LocalSteps(Table):
+    """What steps a client takes, see `LocalSGD`; `momentum` is for sgd and rmsprop."""
 
     optimizer: Literal["sgd", "adam", "adamw", "adagrad", "rmsprop", "delta_sgd", "line_search"] = (
         "sgd"
@@ -146,16 +143,33 @@ class Client(Table):
     epochs: int | None = None
     steps: int | None = None
     batch_size: int = 20
+    clip_norm: float | None = None
+    proximal: float = 0.0
+
+
+class FineTune(LocalSteps):
+    """`[fine_tune]`: how each client trains its model on its own once the run has ended.
+
+    With `last_layer` it trains the last layer alone.
+    """
+
+    last_layer: bool = False
+
+
+class Client(LocalSteps):
+    """`[client]`: local training.
+
+    `rate_decay` is for `rates.by_round`, the other `rate_` keys are those of `rates.by_examples`.
+    """
+
     shuffle: bool | int = True
     drop_last: bool = False
-    clip_norm: float | None = None
     clip_tensor: float | None = None
     clip_update: float | None = None
     rate_decay: float | None = None
     rate_reference: float | None = None
     rate_least: float = 0.5
     rate_most: float = 2.0
-    proximal: float = 0.0
     state: str = "average"
     personal: list[str] | None = None
 
@@ -312,4 +326,6 @@ def takes_server(name: str) -> bool:
     return "server" in inspect.signature(ALGORITHMS[name]).parameters
 
 
-LOCAL_KEYS = tuple(k for k in keywords(LocalSGD) if k in Client.model_fields and k != "optimizer")
+def local_keys(table: type[LocalSteps]) -> tuple[str, ...]:
+    """The keys of a table that are those of `LocalSGD`, but for the optimizer."""
+    return tuple(k for k in keywords(LocalSGD) if k in table.model_fields and k != "optimizer")

@@ -25,6 +25,7 @@ def run_cards(record: Record) -> list[Card]:
     cards = [
         *score_cards(record, run),
         *own_model_cards(record),
+        *tuning_cards(record, run),
         Card("Rounds", count(run.rounds), planned),
         Card("Clients a round", count(run.cohort), f"of {count(run.clients)}"),
         Card("Time a round", duration(run.seconds_per_round), f"{duration(sum(seconds))} in all"),
@@ -60,6 +61,18 @@ def own_model_cards(record: Record) -> list[Card]:
         return []
     figure, remark = (metric_value("accuracy", each.last) for each in (own, worst))
     return [Card("Own models' accuracy", figure, f"worst tenth of clients {remark}")]
+
+
+def tuning_cards(record: Record, run: Facts) -> list[Card]:
+    """How well clients do once they have trained the model on, and the worst of them."""
+    if run.tuned is None:
+        return []
+    metric, before, after = run.tuned
+    worst = number((record.get("fine_tuning") or {}).get(f"after_{metric}_worst_decile"))
+    remark = f"before {metric_value(metric, before)}"
+    if worst is not None:
+        remark += f", worst tenth of clients {metric_value(metric, worst)}"
+    return [Card(f"Fine-tuned {metric}", metric_value(metric, after), remark)]
 
 
 def privacy_cards(record: Record, run: Facts) -> list[Card]:

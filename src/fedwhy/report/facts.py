@@ -80,6 +80,7 @@ class Facts(NamedTuple):
     simulated_seconds: float | None
     score: Score | None
     own: Score | None  # of clients' own models
+    tuned: tuple[str, float, float] | None  # a metric, before and after clients train on
     tested: bool
     epsilon: float | None  # of differential privacy, at `delta`
     delta: float | None
@@ -115,6 +116,7 @@ def facts(record: Record) -> Facts:
         simulated_seconds=max(simulated, default=None),
         score=next((s for s in scores if s.at > 0), next(iter(scores), None)),
         own=score(record, "personal_accuracy") or score(record, "personal_loss"),
+        tuned=tuned(record),
         tested=any(s.metric.startswith("test_") for s in scores),
         epsilon=number((record.get("privacy") or {}).get("epsilon")),
         delta=number((record.get("privacy") or {}).get("delta")),
@@ -122,6 +124,16 @@ def facts(record: Record) -> Facts:
         stopped=summary.get("stopped") or None,
         interrupted=bool(summary.get("interrupted")),
     )
+
+
+def tuned(record: Record) -> tuple[str, float, float] | None:
+    """Accuracy, or else loss, before and after fine-tuning; None where there was none."""
+    kept = record.get("fine_tuning") or {}
+    for metric in ("accuracy", "loss"):
+        before, after = (number(kept.get(f"{stage}_{metric}")) for stage in ("before", "after"))
+        if before is not None and after is not None:
+            return metric, before, after
+    return None
 
 
 def population(record: Record) -> tuple[int, int]:

@@ -70,11 +70,18 @@ def remarks(run: Facts) -> list[str]:
     own = [run.own] if run.own and run.own.at > 0 else []
     return [
         *(f"clients' own models have {value(score)}" for score in own),
+        *([fine_tuned(*run.tuned)] if run.tuned else []),
         *(["there was no test set"] if trained and not run.tested else []),
         *(["it was not tested since it began"] if stale else []),
         *([f"it stopped early: {run.stopped}"] if run.stopped else []),
         *(["it was interrupted"] if run.interrupted else []),
     ]
+
+
+def fine_tuned(metric: str, before: float, after: float) -> str:
+    """'fine-tuned by each client, it has 0.93 accuracy over the clients' data, before 0.81'."""
+    figure = PHRASES[f"clients_{metric}"].format(metric_value(metric, after))
+    return f"fine-tuned by each client, it has {figure}, before {metric_value(metric, before)}"
 
 
 def value(score: Score, *, best: bool = False) -> str:

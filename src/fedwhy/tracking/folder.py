@@ -6,6 +6,7 @@ metrics.jsonl       one record per round
 partition.json      who holds what
 preparation.json    what is done to examples before the model, if anything is
 checkpoints/        the newest states of the run, to resume from
+fine_tuning.json    how clients fare before and after they train the model on, if they do
 privacy.json        the guarantee of differential privacy so far, if the run gives one
 summary.json        the result in numbers
 model.safetensors   the final weights; also model.keras where the model came from Keras
@@ -27,7 +28,7 @@ from safetensors.numpy import save as dump_arrays
 from fedwhy.errors import RunError, whole_number
 from fedwhy.report import render
 from fedwhy.report.facts import population, table
-from fedwhy.simulation import Callback, Checkpoint, Run, Training, checkpoints
+from fedwhy.simulation import Callback, Checkpoint, FineTuned, Run, Training, checkpoints
 from fedwhy.simulation.files import replace_file
 from fedwhy.simulation.run import results
 from fedwhy.tracking.toml import dump_toml
@@ -78,6 +79,7 @@ class RunFolder(Callback):
             write_json(self.path / "environment.json", environment(training, self.modules))
             stats = training.clients.stats(training.algorithm.model.ignored_class)
             write_json(self.path / "partition.json", stats.to_dict())
+            (self.path / "fine_tuning.json").unlink(missing_ok=True)
             preparation = training.algorithm.model.preparation
             if preparation is None:  # A run that goes on here may have left one.
                 (self.path / "preparation.json").unlink(missing_ok=True)
@@ -117,6 +119,11 @@ class RunFolder(Callback):
         write_json(self.path / "summary.json", summary)
         replace_file(self.path / "report.html", render(read_record(self.path)))
         save_model(self.path, run)
+
+    def keep_fine_tuning(self, tuned: FineTuned, ids: np.ndarray) -> None:
+        """Writes how clients called `ids` fare with the model, and with what each made of it."""
+        write_json(self.path / "fine_tuning.json", tuning_record(tuned, ids))
+        replace_file(self.path / "report.html", render(read_record(self.path)))
 
     def _write_metrics(self, training: Training) -> None:
         replace_file(self.path / "metrics.jsonl", "".join(map(json_line, training.history)))
@@ -159,6 +166,7 @@ def read_record(path: str | Path) -> dict[str, Any]:
         if any(not isinstance(record.get("round"), int) for record in rounds):
             raise ValueError("metrics.jsonl has a line without its round")
         has_privacy = (folder / "privacy.json").exists()
+        tuned = (folder / "fine_tuning.json").exists()
         if (folder / "summary.json").exists():
             summary = read_object(text("summary.json"))
         else:
@@ -171,6 +179,7 @@ def read_record(path: str | Path) -> dict[str, Any]:
             "rounds": rounds,
             "recall": summary.pop("recall", None),
             "privacy": read_object(text("privacy.json")) if has_privacy else None,
+            "fine_tuning": read_object(text("fine_tuning.json")) if tuned else None,
             "summary": summary,
         }
     except ValueError as error:
@@ -287,6 +296,22 @@ def environment(training: Training, modules: Path | None) -> dict[str, Any]:
         "seed": training.seed,
         "modules": str(modules) if modules else None,
     }
+
+
+def tuning_record(tuned: FineTuned, ids: np.ndarray) -> dict[str, Any]:
+    """Scores `before_accuracy`, `after_accuracy_worst_decile` and so on, and each client's."""
+    stages = tuned._asdict().items()
+    each = {
+        f"{stage}_{metric}": values.tolist()
+        for stage, scores in stages
+        for metric, values in scores.per_client.items()
+    }
+    clients = [
+        {"id": id, **dict(zip(each, values, strict=True))}
+        for id, *values in zip(ids.tolist(), *each.values(), strict=True)
+    ]
+    overall = {name: v for stage, scores in stages for name, v in scores.record(stage).items()}
+    return {**overall, "clients": clients}
 
 
 def json_line(record: dict[str, Any]) -> str:
