@@ -58,8 +58,10 @@ def suspicions(evidence) -> dict[str, Any]:
         ("FW604", ag.attacks.scale(10.0)),
         ("FW605", ag.attacks.free_rider()),
         ("FW605", ag.attacks.gaussian(0.01)),
+        ("FW605", ag.attacks.mimic()),
+        ("FW605", ag.attacks.delta_weights()),
     ],
-    ids=["sign", "copies", "scale", "zero", "noise"],
+    ids=["sign", "copies", "scale", "zero", "noise", "mimic", "last aggregate"],
 )
 def test_hostile_clients_are_named_and_left_out(code, attack):
     evidence = evidence_of(DIRICHLET, aggregator=attacked(attack))

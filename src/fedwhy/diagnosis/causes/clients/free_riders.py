@@ -1,5 +1,6 @@
 """FW605: some clients send nothing of their own."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -22,6 +23,11 @@ UNRELATED, FAITHFUL = 0.3, 0.9
 AGAINST = -0.3
 
 
+UNRELATED_UPDATE = "an update that has nothing to do with what it trained"
+# What is said of each of the `Kinds`.
+SENTENCES = ("the update zero", "another client's update", UNRELATED_UPDATE)
+
+
 class Kinds(NamedTuple):
     """Which clients send zero, another client's update, or what they have not trained, bool."""
 
@@ -38,26 +44,17 @@ class Kinds(NamedTuple):
 def suspect(evidence: Evidence) -> Suspicion | None:
     """Zero updates, copies of others', and updates that are not what the client has trained."""
     clients, trains = evidence.setup.clients, trained(evidence)
-    silent = consistently(evidence, lambda updates: zero(updates) & trains[updates.position], 1.0)
-    dishonest = consistently(evidence, lambda updates: kinds(updates, clients).own)
+
+    def nothing(updates: Updates) -> np.ndarray:
+        return zero(updates) & trains[updates.position]
+
+    silent = consistently(evidence, nothing, 1.0)
+    dishonest = consistently(evidence, lambda u: kinds(u, clients).own | nothing(u))
     found = sorted({*silent, *dishonest})
     if not found or evidence.updates is None:
         return None
     each = [(updates, kinds(updates, clients)) for updates in evidence.updates]
-    what = {
-        name: next(
-            sentence
-            for sentence, field in (
-                ("the update zero", "zero"),
-                ("another client's update", "copied"),
-                ("an update that has nothing to do with what it trained", "unrelated"),
-            )
-            if any(
-                getattr(kind, field)[rows_of(updates, [(at, name)])].any() for updates, kind in each
-            )
-        )
-        for at, name in found
-    }
+    what = {name: last_sent(each, (at, name)) for at, name in found}
     names = list(what)
     told = "; ".join(
         f"{named([n for n in names if what[n] == kind])} sends {kind}"
@@ -65,7 +62,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         else f"{named([n for n in names if what[n] == kind])} each send {kind}"
         for kind in dict.fromkeys(what.values())
     )
-    sure = all(kind == "the update zero" for kind in what.values())
+    sure = not any(kind == UNRELATED_UPDATE for kind in what.values())
     return Suspicion(
         f"{told[0].upper()}{told[1:]}, which counts like what the others send",
         0.97 if sure else 0.75,
@@ -73,6 +70,16 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         without_clients([position for position, _ in found], evidence.setup),
         replaced([position for position, _ in found], evidence.setup),
     )
+
+
+def last_sent(each: Sequence[tuple[Updates, Kinds]], client: tuple[int, str]) -> str:
+    """What a client that sends nothing of its own has sent, the last time that it did."""
+    for updates, kind in reversed(each):
+        rows = rows_of(updates, [client])
+        for sentence, chosen in zip(SENTENCES, kind, strict=True):
+            if chosen[rows].any():
+                return sentence
+    raise ValueError(f"{client} has sent something of its own")
 
 
 def trained(evidence: Evidence) -> np.ndarray:
