@@ -1,5 +1,6 @@
 """Causes that are seen in aggregation, server and sampling before any run."""
 
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -163,13 +164,10 @@ def test_other_weights_leave_what_stands_before_the_mean(digits):
     broken = setup(digits, UNEVEN, 20)
     broken = broken.changed(algorithm=broken.algorithm.with_aggregator(bounded))
     found = suspected("FW406", broken)
+    long = aggregators.Message({"kernel": np.full(2, 10.0, np.float32)}, jnp.float32(1))
     for edit in (found.prescription, found.counterfactual):
         mended = edit.apply(broken).algorithm.aggregator
-        update = {"kernel": np.full(2, 10.0, np.float32)}
-        assert mended.refusal(aggregators.Message(update, 1.0)) == bounded.refusal(
-            aggregators.Message(update, 1.0)
-        )
-        assert mended.refusal(aggregators.Message(update, 1.0)) != 0
+        assert mended.refusal(long) == bounded.refusal(long) != 0
     assert gone_after("FW406", broken, found.counterfactual)
 
 
