@@ -306,6 +306,11 @@ class Experiment:
         """How clients train when the run has ended; None where nobody asks."""
         if "fine_tune" not in self.tables:
             return None
+        if self.data.test_clients is None:
+            log.warning(
+                "clients that are fine-tuned are tested on the examples that they train on, and so "
+                "look better than they are; let them hold some out, see partition.test"
+            )
         with self.file.blame("fine_tune"):
             table = cast(schema.FineTune, self.tables["fine_tune"])
             return fine_tuning(self.file, table, self.model)

@@ -19,6 +19,8 @@ from fedwhy.diagnosis.finding import Suspicion
 ZERO, EQUAL = 1e-6, 1e-5
 # Cosines with what was trained: of what has nothing to do with it, and of what is sent as it is.
 UNRELATED, FAITHFUL = 0.3, 0.9
+# By so much more must one of two resemble what it trained, to be the one that was copied.
+TRUER = 0.05
 # The cosine with the others of one who works against them: that is more than riding along.
 AGAINST = -0.3
 
@@ -49,8 +51,9 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         return zero(updates) & trains[updates.position]
 
     silent = consistently(evidence, nothing, 1.0)
-    dishonest = consistently(evidence, lambda u: kinds(u, clients).own | nothing(u))
-    found = sorted({*silent, *dishonest})
+    dishonest = consistently(evidence, lambda updates: kinds(updates, clients).own)
+    either = consistently(evidence, lambda updates: kinds(updates, clients).own | nothing(updates))
+    found = sorted({*silent, *dishonest, *either})
     if not found or evidence.updates is None:
         return None
     each = [(updates, kinds(updates, clients)) for updates in evidence.updates]
@@ -119,9 +122,10 @@ def taken_of(updates: Updates) -> np.ndarray:
 def copied(updates: Updates, clients: FederatedDataset) -> np.ndarray:
     """Who sends what another client sends, though their examples differ; bool `[clients]`.
 
-    Of two, it is the one that has trained something else.
+    Of two, it is the one that has trained something else; both, where neither stands out.
     """
     found = np.zeros(len(updates.norm), bool)
+    exact = np.nanmedian(updates.fidelity) > 1 - EQUAL
     pairs = np.argwhere(np.triu(updates.cosine > 1 - EQUAL, 1))
     for one, other in pairs:
         longer, shorter = sorted((updates.norm[one], updates.norm[other]), reverse=True)
@@ -129,8 +133,12 @@ def copied(updates: Updates, clients: FederatedDataset) -> np.ndarray:
             clients, int(updates.position[one]), int(updates.position[other])
         ):
             continue
-        own = [at for at in (one, other) if updates.fidelity[at] > 1 - EQUAL]
-        found[[at for at in (one, other) if at not in own or len(own) == 2]] = True
+        fidelity = updates.fidelity[[one, other]]
+        if fidelity.min() > 1 - EQUAL:
+            continue  # Both have trained it: they hold the same examples in another order.
+        # Where links lose something, the one that was copied is not sent as it was trained either.
+        own = fidelity > (1 - EQUAL if exact else fidelity.min() + TRUER)
+        found[np.array([one, other])[~own]] = True
     return found
 
 
