@@ -18,7 +18,7 @@ LEVELS = [
     {"report"},
     {"diagnosis"},
     {"tracking"},
-    {"experiment"},
+    {"experiment", "output"},
     {"cli"},
 ]
 LEVEL = {part: number for number, parts in enumerate(LEVELS) for part in parts}

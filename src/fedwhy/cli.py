@@ -1,11 +1,7 @@
 """The `fedwhy` command: parses arguments, calls the library, prints."""
 
-import json
 import logging
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.table import Table
 
 from fedwhy.diagnosis import diagnose_setup, record_of
 from fedwhy.diagnosis.catalogue import CAUSES, cause_of
@@ -23,6 +18,7 @@ from fedwhy.engine.processes import join, launch, launched, leads
 from fedwhy.errors import FedwhyError, ParameterError
 from fedwhy.experiment import Experiment, catalogue
 from fedwhy.experiment.fixing import fixed_path, fixed_run
+from fedwhy.output import checked_page, only_json, print_json, print_table
 from fedwhy.privacy import default_delta, plan
 from fedwhy.report import (
     render,
@@ -34,7 +30,7 @@ from fedwhy.report import (
 )
 from fedwhy.report.wording import percent
 from fedwhy.simulation.files import replace_file
-from fedwhy.tracking import finite, read_record
+from fedwhy.tracking import read_record
 
 app = typer.Typer(
     help="Federated learning on JAX that tells you why.",
@@ -114,13 +110,12 @@ def run(
     if not leads():
         return
     folder = run_folder.path
-    report = folder / "report.html"
+    report, record = folder / "report.html", read_record(folder)
     if as_json:
-        tuned = read_record(folder)["fine_tuning"]
-        more = {"fine_tuning": tuned} if tuned else {}
-        print_json({"run": str(folder), "report": str(report), **result.summary(), **more})
+        tuned = {"fine_tuning": record["fine_tuning"]}
+        print_json({"run": str(folder), "report": str(report), **result.summary(), **tuned})
     else:
-        print(sentence(read_record(folder)))
+        print(sentence(record))
         print(f"Report: {report.resolve()}")
     if result.interrupted:
         print(f"Interrupted; go on with: fedwhy run --resume {folder}", file=sys.stderr)
@@ -343,48 +338,6 @@ def explain(
         print_json({"code": cause.code, "title": cause.title, "page": cause.page})
     else:
         Console().print(Markdown(cause.page))
-
-
-def checked_page(path: Path, option: str = "--out") -> Path:
-    """`path`, where a file can be written; raises `ParameterError` for a folder, or in none."""
-    if path.is_dir():
-        raise ParameterError(option, f"{path} is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise ParameterError(option, f"there is no folder {path.parent} for {path}; make it first")
-    return path
-
-
-@contextmanager
-def only_json(as_json: bool) -> Iterator[None]:
-    """Within it, with `--json`, what others print goes to standard error.
-
-    That is what the user's modules print, and what libraries write past Python (Gloo does).
-    """
-    if not as_json:
-        yield
-        return
-    sys.stdout.flush()
-    output = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        os.dup2(output, 1)
-        os.close(output)
-
-
-def print_json(value: dict[str, Any]) -> None:
-    """Prints one strict JSON object on standard output."""
-    print(json.dumps(finite(value), indent=1, allow_nan=False))
-
-
-def print_table(header: tuple[str, ...], rows: list[list[Any]]) -> None:
-    """Prints an aligned table."""
-    table = Table(*header, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def main() -> None:

@@ -38,6 +38,8 @@ from fedwhy.aggregators import (
     secure_mean,
 )
 from fedwhy.aggregators.attacks import Alone, inner_product_manipulation
+from fedwhy.algorithms import remade
+from fedwhy.diagnosis.edits.aggregator import without_attacks
 from fedwhy.federated import trees
 
 LOCAL = local_sgd(optax.sgd(RATE))
@@ -276,6 +278,29 @@ def test_fltrust_scores_what_attackers_send():
     np.testing.assert_allclose(trained(algorithm), w, atol=1e-5)
 
 
+TRUSTS = {
+    "fltrust": lambda algorithm: fw.trust.fltrust(algorithm, VALIDATION),
+    "agreement": fw.trust.by_agreement,
+}
+
+
+@pytest.mark.parametrize("trust", TRUSTS.values(), ids=TRUSTS)
+def test_attack_put_on_after_trust_stays_when_the_algorithm_is_made_again(trust):
+    def attack(algorithm, client):
+        rule = attacked(algorithm.aggregator, BACKWARDS, clients=[client])
+        return algorithm.with_aggregator(rule)
+
+    algorithm, slower = fw.fedavg(model, LOCAL), local_sgd(optax.sgd(RATE / 2))
+    before = trust(attack(attack(algorithm, 1), 2))
+    for other in (attack(attack(trust(algorithm), 1), 2), attack(trust(attack(algorithm, 1)), 2)):
+        again = [remade(one, client=slower) for one in (before, other)]
+        np.testing.assert_allclose(trained(again[0]), trained(again[1]), atol=1e-6)
+        np.testing.assert_allclose(trained(before), trained(other), atol=1e-6)
+        rests = [trained(without_attacks(one)) for one in (trust(algorithm), before, other)]
+        np.testing.assert_allclose(rests[0], rests[1], atol=1e-6)
+        np.testing.assert_allclose(rests[0], rests[2], atol=1e-6)
+
+
 def test_fltrust_outweighs_attackers_who_know_the_honest_updates():
     rule = attacked(mean(), inner_product_manipulation(10.0), clients=[3])
     hit = fw.fedavg(model, LOCAL).with_aggregator(rule)
@@ -289,4 +314,5 @@ def test_quality_is_refused_where_attackers_change_what_was_judged(after):
     with pytest.raises(fw.FedwhyError, match="^algorithm: by_quality scores updates before"):
         if after:
             fw.trust.by_quality(algorithm, VALIDATION).with_aggregator(rule)
-        fw.trust.by_quality(algorithm.with_aggregator(rule), VALIDATION)
+        else:
+            fw.trust.by_quality(algorithm.with_aggregator(rule), VALIDATION)

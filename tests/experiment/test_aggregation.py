@@ -34,13 +34,6 @@ byzantine = 1
 """
 
 
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "my.toml"
-    path.write_text(FILE)
-    return path
-
-
 def test_chain_is_the_one_that_python_makes(file, tmp_path):
     experiment = fw.Experiment.read(file)
     written = experiment.run(experiment.folder(tmp_path / "run"), progress=False)
@@ -91,6 +84,25 @@ def test_mean_of_a_chain_is_the_algorithms_own(file, chain):
     aggregator = fw.Experiment.read(file, changes).algorithm.aggregator
     mean = next(piece for piece in pieces(aggregator) if piece.name == "mean")
     assert mean.arguments == {"weighting": "uniform"}
+
+
+def test_mean_takes_no_key_in_a_chain(file):
+    changes = ['aggregator.chain=["clip","mean"]', "aggregator.mean.weighting=uniform"]
+    with pytest.raises(fw.FedwhyError, match="aggregator.mean.weighting: no key is taken here"):
+        _ = fw.Experiment.read(file, changes).tables
+    (mean,) = (one for one in catalogue.entries("aggregators") if one["name"] == "mean")
+    assert mean["parameters"] == mean["ranges"] == {}
+
+
+@pytest.mark.parametrize("name", ["fedexp", "qffl", "cfl"])
+def test_mean_is_what_an_algorithm_that_needs_its_own_has(file, name):
+    plain, named = (
+        fw.Experiment.read(file, [f"algorithm.name={name}", f"aggregator.chain={chain}"])
+        for chain in ('["mean"]', '["median"]')
+    )
+    assert plain.algorithm.aggregator.name not in ("mean", "median")
+    with pytest.raises(fw.FedwhyError, match=f"aggregator: {name} needs its own"):
+        _ = named.algorithm
 
 
 def test_weighting_of_a_mean_that_another_rule_replaces_is_refused(file):

@@ -30,13 +30,6 @@ last_layer = true
 """
 
 
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "my.toml"
-    path.write_text(FILE)
-    return path
-
-
 def test_run_folder_tells_how_clients_fare_before_and_after(file, tmp_path):
     experiment, folder = fw.Experiment.read(file), tmp_path / "run"
     run = experiment.run(experiment.folder(folder), progress=False)
@@ -74,3 +67,25 @@ def test_impossible_fine_tuning_is_refused_before_the_run(file, tmp_path):
     with pytest.raises(fw.FedwhyError, match="fine_tune.momentum: adam takes no momentum"):
         experiment.run(experiment.folder(tmp_path / "run"), progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_last_layer_that_the_model_does_not_tell_is_refused_before_the_run(file, tmp_path):
+    (tmp_path / "flat.py").write_text(
+        "import jax.numpy as jnp, optax, fedwhy as fw\n"
+        "init = lambda key, x: {'w': jnp.zeros((64, 10))}\n"
+        "apply = lambda params, x: x.reshape(len(x), -1) @ params['w']\n"
+        "loss = optax.softmax_cross_entropy_with_integer_labels\n"
+        "model = lambda: fw.Model.from_functions(init, apply, loss)\n"
+    )
+    file.write_text(file.read_text().replace('name = "mlp"', 'python = "flat:model"'))
+    experiment = fw.Experiment.read(file)
+    with pytest.raises(fw.FedwhyError, match=r"fine_tune.last_layer: .*which layers"):
+        experiment.run(experiment.folder(tmp_path / "run"), progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_diverged_is_not_fine_tuned_and_says_so(file, tmp_path, caplog):
+    experiment = fw.Experiment.read(file, ["client.learning_rate=1e30", "train.rounds=9"])
+    run = experiment.run(experiment.folder(tmp_path / "run"), progress=False)
+    assert run.diverged and "no client is fine-tuned" in caplog.text
+    assert not (tmp_path / "run" / "fine_tuning.json").exists()

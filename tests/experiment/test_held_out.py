@@ -21,13 +21,6 @@ cohort = 4
 """
 
 
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "my.toml"
-    path.write_text(FILE)
-    return path
-
-
 def changed_share(before, after):
     """The share of the examples that differ, by x and by y."""
     x = (before.x != after.x).reshape(len(before), -1).any(axis=1)
@@ -82,18 +75,37 @@ def test_tests_that_come_with_clients_are_theirs(file):
     assert len(test) == len(held)
 
 
-def test_tests_of_other_clients_are_pooled_alone(tmp_path):
-    (tmp_path / "mine.py").write_text(
+def own_data(folder, tests, dtype="np.float32", more=""):
+    """An experiment whose clients a and b train, and clients `tests` have test examples."""
+    (folder / f"{folder.name}.py").write_text(
         "import numpy as np, fedwhy as fw\n"
         "def data():\n"
-        "    of = lambda ids: fw.FederatedDataset.from_arrays(\n"
-        "        np.ones((len(ids), 2), np.float32), np.zeros(len(ids), int), ids, classes=2)\n"
-        "    return of(['a', 'a', 'b']), of(['c', 'd'])\n"
+        "    of = lambda ids, dtype: fw.FederatedDataset.from_arrays(\n"
+        "        np.ones((len(ids), 2), dtype), np.zeros(len(ids), int), ids, classes=2)\n"
+        f"    return of(['a', 'a', 'b'], np.float32), of({tests}, {dtype})\n"
     )
-    path = tmp_path / "my.toml"
-    path.write_text('[data]\npython = "mine:data"\n[model]\nname = "linear"\n')
-    _, test, held = fw.Experiment.read(path).data
+    path = folder / "my.toml"
+    path.write_text(f'[data]\npython = "{folder.name}:data"\n[model]\nname = "linear"\n{more}')
+    return fw.Experiment.read(path)
+
+
+def test_tests_of_other_clients_are_pooled_alone(tmp_path):
+    _, test, held = own_data(tmp_path, ["c", "d"]).data
     assert test and len(test) == 2 and held is None
+
+
+def test_of_clients_with_tests_those_that_train_are_tested(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, logger="fedwhy"):
+        _, test, held = own_data(tmp_path, ["b", "b", "c"]).data
+    assert test and len(test) == 3
+    assert held and held.ids.tolist() == ["b"] and len(held) == 2
+    assert "1 of 2 clients with test examples do not train" in caplog.text
+
+
+def test_shifted_tests_must_be_built_as_what_clients_train_on(tmp_path):
+    shift = '[shift]\nname = "noise"\nsigma = 0.1\n'
+    with pytest.raises(fw.FedwhyError, match=r"tested on: x is float64\[2\] an example, the first"):
+        _ = own_data(tmp_path, ["b"], "np.float64", shift).data
 
 
 @pytest.mark.parametrize(("share", "warned"), [("0", True), ("0.25", False)])

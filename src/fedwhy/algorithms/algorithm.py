@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -201,11 +202,13 @@ class Algorithm(NamedTuple):
 
         That takes the place of the algorithm's mean, its weighting included. Raises
         `ParameterError` for an algorithm whose server needs more than one mean of the messages,
-        unless it is its own that is `attacked`; where the updates of several models would be
+        unless it is its own, `attacked` or not; where the updates of several models would be
         compared with each other, where trust in clients would change nothing, and where a guarantee
         of privacy would not hold.
         """
-        if self.aggregator.name != "mean" and not attacks(aggregator, self.aggregator):
+        if aggregator is self.aggregator:
+            return self
+        if self.aggregator.name != "mean" and not is_under_attack(self.aggregator, aggregator):
             raise ParameterError(
                 "aggregator",
                 f"{self.name} needs its own ({self.aggregator.name}), so it cannot take "
@@ -238,16 +241,29 @@ class Algorithm(NamedTuple):
         )
 
 
-def attacks(aggregator: Aggregator, own: Aggregator) -> bool:
-    """Whether `aggregator` is `own` under attack."""
+def is_under_attack(own: Aggregator, aggregator: Aggregator) -> bool:
+    """Whether `aggregator` is `own` under one attack or several."""
+    return any(attack.arguments["aggregator"] is own for attack in attacks_on(aggregator))
+
+
+def attacks_on(aggregator: Aggregator) -> list[Recipe]:
+    """The calls of `attacked` around all of an aggregator, the innermost first."""
     recipe = aggregator.recipe
-    return (
-        recipe is not None and recipe.function is attacked and recipe.arguments["aggregator"] is own
-    )
+    if recipe is None or recipe.function is not attacked:
+        return []
+    return [*attacks_on(recipe.arguments["aggregator"]), recipe]
 
 
 def aggregating(algorithm: Algorithm, aggregator: Aggregator) -> Algorithm:
-    """`algorithm.with_aggregator(aggregator)`, as a function for recipes."""
+    """`algorithm.with_aggregator(aggregator)`, as a function for recipes.
+
+    An algorithm that needs its own aggregator, and was made anew, has another one now: of
+    `aggregator` the attacks are kept that were put around the former one.
+    """
+    own = algorithm.aggregator
+    if own.name != "mean":
+        since = attacks_on(aggregator)[len(attacks_on(own)) :]
+        aggregator = reduce(lambda made, attack: attack.again(aggregator=made), since, own)
     return algorithm.with_aggregator(aggregator)
 
 

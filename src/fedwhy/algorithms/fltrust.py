@@ -103,10 +103,10 @@ def fltrust(algorithm: Algorithm, root: Dataset) -> Algorithm:
 @recorded
 def rooted(aggregator: Aggregator) -> Aggregator:
     """`aggregator`, to which a message counts as far as it agrees with its reference."""
-    return changed("fltrust", aggregator, trusted)
+    return changed("fltrust", aggregator, judged)
 
 
-def trusted(message: Message) -> Message:
+def judged(message: Message) -> Message:
     """The message as long as its reference, and trusted as far as it points there."""
     own, theirs = message.reference, message.update
     length = trees.norm(own) / jnp.maximum(trees.norm(theirs), 1e-30)

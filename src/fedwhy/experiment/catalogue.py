@@ -9,6 +9,7 @@ from fedwhy.algorithms import ALGORITHMS, AVERAGES, CATALOGUE, SERVER_OPTIMIZERS
 from fedwhy.data import PARTITIONS, SHIFTS, SOURCES
 from fedwhy.experiment import costs, tables
 from fedwhy.experiment.file import Table
+from fedwhy.experiment.pieces import keywords_of
 from fedwhy.models import ZOO
 from fedwhy.parameters import Range, ranges
 from fedwhy.simulation.samplers import PATTERNS, SAMPLERS
@@ -85,23 +86,25 @@ def aggregators() -> list[dict[str, Any]]:
     """
     kinds = {"link": LINKS, "wrapper": WRAPPERS, "rule": RULES}
     return [
-        {
-            "name": name,
-            "kind": kind,
-            "summary": first_paragraph(build),
-            "parameters": {
-                f"aggregator.{name}.{key}": None if default is ... else default
-                for key, (_, default) in tables.keywords(build).items()
-            },
-            "ranges": {
-                f"aggregator.{name}.{key}": in_words(allowed)
-                for key, allowed in ranges(build).items()
-            },
-            "source": paper(build),
-        }
+        {"name": name, "kind": kind, **piece(name, build)}
         for kind, pieces in kinds.items()
         for name, build in pieces.items()
     ]
+
+
+def piece(name: str, build: Callable[..., Any]) -> dict[str, Any]:
+    """What is told of a piece of an aggregator's chain beside its name and kind."""
+    defaults = {key: default for key, (_, default) in keywords_of(name).items()}
+    allowed = {key: within for key, within in ranges(build).items() if key in defaults}
+    return {
+        "summary": first_paragraph(build),
+        "parameters": {
+            f"aggregator.{name}.{key}": None if default is ... else default
+            for key, default in defaults.items()
+        },
+        "ranges": {f"aggregator.{name}.{key}": in_words(each) for key, each in allowed.items()},
+        "source": paper(build),
+    }
 
 
 def attacks() -> list[dict[str, Any]]:

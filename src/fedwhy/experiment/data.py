@@ -1,5 +1,6 @@
 """`[data]`, `[partition]` and `[shift]` of an experiment file: who holds which examples."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -19,10 +20,13 @@ from fedwhy.data import (
     read,
     shift,
 )
+from fedwhy.data.arrays import check_alike
 from fedwhy.experiment import tables as schema
 from fedwhy.experiment.attacking import positions
 from fedwhy.experiment.file import ExperimentFile, Table
 from fedwhy.experiment.own_code import call
+
+log = logging.getLogger("fedwhy")
 
 # Shifts that falsify what is learned. The others belong to a client, and so to its tests.
 FALSE = ("labels", *POISONS)
@@ -35,13 +39,18 @@ class Data(NamedTuple):
     test: Dataset | None = None
     test_clients: FederatedDataset | None = None
 
+    @property
+    def tested(self) -> FederatedDataset:
+        """What clients are tested on: what they hold out, or else what they train on."""
+        return self.clients if self.test_clients is None else self.test_clients
+
 
 def data(file: ExperimentFile, tables: dict[str, Table]) -> Data:
     """The clients, their examples changed as `[shift]` says, and what they are tested on.
 
     The user's own function may return a `FederatedDataset`, a pair of one and a test set, or a
     `Source` (central train and test sets) for `[partition]` to deal out. A test set with clients is
-    pooled, and where they are training clients, it is also what those hold out. Raises
+    pooled, and those of them who also train hold out what they have in it. Raises
     `ExperimentError` for anything else.
     """
     table = tables["data"]
@@ -70,8 +79,21 @@ def data(file: ExperimentFile, tables: dict[str, Table]) -> Data:
         raise file.error("partition", "the data already has clients; leave this table out")
     if not isinstance(test, FederatedDataset):
         return shifted(file, tables, Data(clients, test))
-    known = test.ids.dtype.kind == clients.ids.dtype.kind and np.isin(test.ids, clients.ids).all()
-    return shifted(file, tables, Data(clients, test.pooled(), test if known else None))
+    return shifted(file, tables, Data(clients, test.pooled(), held_by(clients, test)))
+
+
+def held_by(clients: FederatedDataset, test: FederatedDataset) -> FederatedDataset | None:
+    """The part of `test` whose clients train; None where none of them does."""
+    comparable = test.ids.dtype.kind == clients.ids.dtype.kind
+    known = np.isin(test.ids, clients.ids) if comparable else np.zeros(test.clients, bool)
+    if known.all() or not known.any():
+        return test if known.all() else None
+    strangers = test.clients - int(known.sum())
+    log.info(
+        f"{strangers} of {test.clients} clients with test examples do not train: they count in the "
+        "test set, and not where clients are tested"
+    )
+    return test.select(known)
 
 
 def from_files(
@@ -129,7 +151,11 @@ def together(
     train: FederatedDataset,
     held: FederatedDataset,
 ) -> tuple[FederatedDataset, FederatedDataset]:
-    """`train` and `held` as `change` makes them where each client holds the examples of both."""
+    """`train` and `held` as `change` makes them where each client holds the examples of both.
+
+    Raises `DataError` where they are built differently.
+    """
+    check_alike((train.x, train.y), (held.x, held.y), f"what clients of {held.name} are tested on")
     owner = np.concatenate([train.owner, train.positions(held.ids)[held.owner]])
     x, y = jax.tree.map(lambda *parts: np.concatenate(parts), (train.x, train.y), (held.x, held.y))
     joined = FederatedDataset.from_arrays(x, y, owner, name=train.name, classes=train.classes)

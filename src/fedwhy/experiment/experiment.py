@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+import jax
+
 from fedwhy.aggregators import ATTACKS, capped
 from fedwhy.algorithms import (
     ALGORITHMS,
@@ -221,23 +223,20 @@ class Experiment:
     def setup(self) -> Setup:
         """All that a run is made of, to run it or to diagnose it."""
         settings = cast(schema.Train, self.tables["train"])
-        clients, test, held = self.data
-        if settings.evaluate_clients and held is None and self.algorithm.client(self.model).own:
-            log.warning(
-                "clients' own models are tested on the examples that they train on, and so look "
-                "better than they are; hold some out, as partition.test = 0.2 does"
-            )
+        data = self.data
+        if settings.evaluate_clients and self.algorithm.client(self.model).own:
+            self._warn_where_none_hold_out("clients' own models are")
         with self.file.blame("train"):
             return Setup(
                 self.algorithm,
-                clients,
+                data.clients,
                 rounds=settings.rounds,
                 cohort=self.settings["train"]["cohort"],
                 seed=settings.seed,
                 sampler=self.sampler,
                 clock=self.clock,
-                test=test,
-                test_clients=(held or clients) if settings.evaluate_clients else None,
+                test=data.test,
+                test_clients=data.tested if settings.evaluate_clients else None,
                 engine=Engine(settings.lanes, settings.devices, settings.lowering),
                 settings=self.settings,
             )
@@ -285,7 +284,7 @@ class Experiment:
                 callbacks = [EarlyStop(patience=settings.patience), *callbacks]
             if preflight:
                 callbacks = [Preflight(self.setup), *callbacks]
-            fine_tune = self._fine_tuning()
+            fine_tuning = self._fine_tuning()
             run = self.setup.train(
                 settings.rounds,
                 settings.seed,
@@ -294,26 +293,41 @@ class Experiment:
                 resume=folder.path if resume else None,
                 progress=progress,
             )
-        if fine_tune is not None and not (run.interrupted or run.diverged):
-            with self.file.blame("fine_tune"):
-                clients, _, held = self.data
-                tuned = run.fine_tune(clients, held or clients, fine_tune)
-            if leads():
-                folder.keep_fine_tuning(tuned, (held or clients).ids)
+        if fine_tuning is not None:
+            self._fine_tune(run, fine_tuning, folder)
         return run
 
     def _fine_tuning(self) -> LocalSGD | None:
         """How clients train when the run has ended; None where nobody asks."""
         if "fine_tune" not in self.tables:
             return None
-        if self.data.test_clients is None:
-            log.warning(
-                "clients that are fine-tuned are tested on the examples that they train on, and so "
-                "look better than they are; let them hold some out, see partition.test"
-            )
+        self._warn_where_none_hold_out("clients that are fine-tuned are")
+        return fine_tuning(
+            self.file,
+            cast(schema.FineTune, self.tables["fine_tune"]),
+            self.model,
+            jax.tree.map(lambda leaf: leaf[:1], self.data.clients.x),
+        )
+
+    def _fine_tune(self, run: Run, training: LocalSGD, folder: RunFolder) -> None:
+        """Trains clients on from a run that has ended, and keeps how they fare in `folder`."""
+        if run.diverged:
+            log.warning("the run diverged, so that no client is fine-tuned")
+        if run.diverged or run.interrupted:
+            return
         with self.file.blame("fine_tune"):
-            table = cast(schema.FineTune, self.tables["fine_tune"])
-            return fine_tuning(self.file, table, self.model)
+            tuned = run.fine_tune(self.data.clients, self.data.tested, training)
+        if leads():
+            folder.keep_fine_tuning(tuned, self.data.tested.ids)
+
+    def _warn_where_none_hold_out(self, what: str) -> None:
+        """Warns of scores on the examples that clients train on."""
+        if self.data.test_clients is None:
+            way = "see partition.test" if "partition" in self.tables else "see [data]"
+            log.warning(
+                f"{what} tested on the examples that they train on, and so look better than they "
+                f"are; let clients hold some out, {way}"
+            )
 
     def _check_same(self, run: Path) -> None:
         """Raises `ExperimentError` for the first setting that the run in the folder had not."""
@@ -327,5 +341,5 @@ class Experiment:
                         f"{table}.{key}",
                         f"the run in {run} had {theirs.get(key)!r}, given {ours.get(key)!r}; "
                         f"resume with the same, or start a new run. A resumed run may change "
-                        f"{', '.join(MAY_CHANGE)} of [train]",
+                        f"[fine_tune] and, of [train], {', '.join(MAY_CHANGE)}",
                     )

@@ -108,8 +108,8 @@ class ExperimentFile:
         if isinstance(inner, type) and issubclass(inner, Table) and len(first["loc"]) > 1:
             key, schema = f"{key}.{first['loc'][1]}", inner
         if first["type"] == "extra_forbidden":
-            last = key.rpartition(".")[2]
-            message = f"unknown key{suggest(last, tuple(schema.model_fields))}"
+            last, known = key.rpartition(".")[2], tuple(schema.model_fields)
+            message = f"unknown key{suggest(last, known)}" if known else "no key is taken here"
         elif first["type"] == "missing":
             message = "expected a value, none is given"
         elif first["type"] == "literal_error":

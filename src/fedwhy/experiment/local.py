@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import jax
 import optax
 
 from fedwhy.algorithms import LocalSGD, rates
 from fedwhy.data.augmentation import Augmentation
-from fedwhy.errors import ParameterError, number
+from fedwhy.errors import ModelError, ParameterError, number
 from fedwhy.experiment.file import ExperimentFile
 from fedwhy.experiment.tables import Client, FineTune, LocalSteps, local_keys
 from fedwhy.models import Model
@@ -22,12 +23,22 @@ def local_training(
     return LocalSGD(steps, rate=rate(file, table), augment=augment, **options)
 
 
-def fine_tuning(file: ExperimentFile, table: FineTune, model: Model) -> LocalSGD:
-    """The `LocalSGD` of `[fine_tune]`; raises `ExperimentError` or `ParameterError`."""
-    options: dict[str, Any] = {key: getattr(table, key) for key in local_keys(FineTune)}
-    if table.last_layer:
-        options["trainable"] = model.in_last_layer
-    return LocalSGD(optimizer(file, table, "fine_tune"), **options)
+def fine_tuning(file: ExperimentFile, table: FineTune, model: Model, example: Any) -> LocalSGD:
+    """The `LocalSGD` of `[fine_tune]`; raises `ExperimentError`.
+
+    `example` is an `x` of any batch size: a model knows its layers once it has seen one.
+    """
+    with file.blame("fine_tune"):
+        options: dict[str, Any] = {key: getattr(table, key) for key in local_keys(FineTune)}
+        steps = optimizer(file, table, "fine_tune")
+        if table.last_layer:
+            model.init(jax.random.key(0), example)
+            try:
+                model.in_last_layer("")
+            except ModelError as error:
+                raise file.error("fine_tune.last_layer", str(error)) from error
+            options["trainable"] = model.in_last_layer
+        return LocalSGD(steps, **options)
 
 
 def optimizer(file: ExperimentFile, table: LocalSteps, name: str) -> optax.GradientTransformation:

@@ -44,12 +44,17 @@ def chain_table(file: ExperimentFile, table: str) -> type[Chain]:
     return create_model("Chain", __base__=Chain, **{name: field(name) for name in names})
 
 
-def field(name: str) -> Any:
-    """The table of one piece; it may be left out where every key has a default.
+def keywords_of(name: str) -> dict[str, Any]:
+    """The type and default of each key that the piece called `name` takes.
 
-    The mean has no keys here: it is the algorithm's own, by `algorithm.weighting`.
+    The mean takes none: it is the algorithm's own, by `algorithm.weighting`.
     """
-    keys = schema.extend(Table, {} if name == "mean" else schema.keywords(PIECES[name]))
+    return {} if name == "mean" else schema.keywords(PIECES[name])
+
+
+def field(name: str) -> Any:
+    """The table of one piece; it may be left out where every key has a default."""
+    keys = schema.extend(Table, keywords_of(name))
     return (keys, Field(default_factory=dict, validate_default=True))
 
 

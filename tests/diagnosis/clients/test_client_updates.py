@@ -32,6 +32,17 @@ def test_their_weighted_mean_is_the_step_that_the_round_makes(plain):
     assert run.history[1]["update_norm_mean"] == pytest.approx(updates.norm.mean(), rel=1e-3)
 
 
+def test_under_fltrust_they_weigh_as_much_as_they_are_trusted():
+    setup = setup_of(DIRICHLET)
+    server = fw.Dataset(setup.clients.x[:50], setup.clients.y[:50], classes=10)
+    setup = setup.changed(algorithm=fw.trust.fltrust(setup.algorithm, server))
+    updates, run = examine(setup, beginning(setup), 1), setup.train(1, 0)
+    step = trees.subtract(run.weights.params, jax.device_get(beginning(setup).weights.params))
+    scaled = updates.weight / updates.weight.sum() * updates.norm
+    length = pytest.approx(float(trees.norm(step)), rel=1e-3)
+    assert np.sqrt(scaled @ updates.cosine @ scaled) == length
+
+
 def test_weights_are_numbers_of_examples_and_names_those_of_the_clients(plain):
     setup, updates = plain
     np.testing.assert_array_equal(updates.weight, setup.clients.sizes[updates.position])

@@ -59,9 +59,8 @@ def suspicions(evidence) -> dict[str, Any]:
         ("FW605", ag.attacks.free_rider()),
         ("FW605", ag.attacks.gaussian(0.01)),
         ("FW605", ag.attacks.mimic()),
-        ("FW605", ag.attacks.delta_weights()),
     ],
-    ids=["sign", "copies", "scale", "zero", "noise", "mimic", "last aggregate"],
+    ids=["sign", "copies", "scale", "zero", "noise", "mimic"],
 )
 def test_hostile_clients_are_named_and_left_out(code, attack):
     evidence = evidence_of(DIRICHLET, aggregator=attacked(attack))
@@ -73,6 +72,20 @@ def test_hostile_clients_are_named_and_left_out(code, attack):
     sampler: Any = repaired.sampler
     drawn = sampler.draw(everyone, 10, 0, 1).clients
     assert drawn.tolist() == [0, 1, 2, 4, 5, 6, 8, 9]
+
+
+def evidence_of_run(setup) -> Evidence:
+    """What is known of three rounds of it, its server's own memory with it."""
+    ran = outcome(setup, 3, 0)
+    return Evidence(setup, ran.history, examined(setup, ran))
+
+
+def test_the_last_aggregate_sent_again_is_named_as_what_two_send_alike():
+    evidence = evidence_of_run(setup_of(DIRICHLET, aggregator=attacked(ag.attacks.delta_weights())))
+    assert evidence.updates is not None and np.all(evidence.updates[-1].norm > 0)
+    found = suspicions(evidence)["FW605"]
+    assert tuple(found.evidence["clients"]) == HOSTILE
+    assert set(found.evidence["sends"].values()) == {"another client's update"}
 
 
 @pytest.mark.parametrize(
@@ -87,8 +100,7 @@ def test_hostile_clients_are_named_and_left_out(code, attack):
 def test_hostile_clients_are_named_whatever_the_algorithm_puts_around_its_aggregator(wrap):
     setup = setup_of(DIRICHLET, aggregator=attacked(ag.attacks.sign_flip()))
     setup = setup.changed(algorithm=wrap(setup.algorithm))
-    ran = outcome(setup, 3, 0)
-    found = suspicions(Evidence(setup, ran.history, examined(setup, ran)))
+    found = suspicions(evidence_of_run(setup))
     assert tuple(found["FW603"].evidence["clients"]) == HOSTILE
 
 

@@ -21,7 +21,7 @@ from fedwhy.recipe import Recipe
 
 # By which arguments attacks and wrappers take the piece behind them.
 INNER = ("aggregator", "rule", "link")
-# What algorithms put around their aggregator, by which no update changes.
+# What algorithms put around a whole aggregator, which is no piece that a user gave it.
 AROUND = (agreeing, rooted, with_key)
 # A position that no client has: an attack by nobody, which leaves states their structure, so that
 # what a run under attack has kept fits.
@@ -104,7 +104,8 @@ def with_its_own_mean(algorithm: Algorithm) -> Algorithm:
     inner = with_its_own_mean(recipe.arguments["algorithm"])
     if recipe.function is not aggregating:
         return recipe.again(algorithm=inner)
-    attacks = attacks_in(recipe.arguments["aggregator"])
+    below = len(attacks_in(inner.aggregator))
+    attacks = attacks_in(recipe.arguments["aggregator"])[below:]
     if not attacks:
         return inner
     hit = reduce(
@@ -178,7 +179,10 @@ def reaggregated(algorithm: Algorithm, change: Callable[[Aggregator], Aggregator
     if recipe is None:
         return algorithm._replace(aggregator=change(algorithm.aggregator))
     if recipe.function is aggregating:
-        return recipe.again(aggregator=change(recipe.arguments["aggregator"]))
+        inner, given = recipe.arguments["algorithm"], recipe.arguments["aggregator"]
+        # What the algorithm needs as its own is changed where it comes from, too.
+        again = inner if inner.aggregator.name == "mean" else reaggregated(inner, change)
+        return recipe.again(algorithm=again, aggregator=change(given))
     if "algorithm" in recipe.arguments:
         inner = reaggregated(recipe.arguments["algorithm"], change)
         return recipe.again(algorithm=inner)

@@ -51,8 +51,14 @@ class Observed(NamedTuple):
     """A message of a client, as it was made and as the observed aggregator encodes it."""
 
     trained: PyTree
-    weight: jax.Array
     encoded: PyTree
+
+
+class Reached(NamedTuple):
+    """What reaches the rule of a client's message, and what it counts there in a mean."""
+
+    update: PyTree
+    weight: jax.Array
 
 
 def observing(aggregator: Aggregator, slots: int) -> Aggregator:
@@ -60,22 +66,22 @@ def observing(aggregator: Aggregator, slots: int) -> Aggregator:
 
     A round has room for so many `slots`. The state of `aggregator` is read and stays as it is.
     """
-    inner, weigh = watched(aggregator), weighting_in(aggregator)
+    inner = watched(aggregator)
 
     def init(update: PyTree) -> Observation:
         return observation(aggregator.init(update), update, slots)
 
     def encode(message: Message, kept: PyTree, state: Observation, key: jax.Array):
         encoded, kept = inner.encode(message, kept, state.aggregator, key)
-        weight = weigh(message) * jnp.float32(message.trust)
-        return Observed(message.update, weight, encoded), kept
+        return Observed(message.update, encoded), kept
 
     def decode(stack: Stack, state: Observation, key: jax.Array) -> Decoded:
-        trained, weight, encoded = stack.encoded
+        trained, encoded = stack.encoded
         total = inner.decode(stack._replace(encoded=encoded), state.aggregator, key).aggregate
+        update, weight = total.encoded
         # A sketch is no update, and linear in it: it says nothing that `trained` does not.
-        alike = jax.tree.structure(total.encoded) == jax.tree.structure(trained)
-        sent = trees.cast(total.encoded, trained) if alike else trained
+        alike = jax.tree.structure(update) == jax.tree.structure(trained)
+        sent = trees.cast(update, trained) if alike else trained
         seen = Seen(trained, sent, weight, total.sent, stack.position)
         return Decoded(jnp.zeros(()), Observation(state.aggregator, seen))
 
@@ -100,9 +106,10 @@ def watched(aggregator: Aggregator) -> Aggregator:
         made = recipe.again(aggregator=inner)
         # A stack is no aggregate that messages could agree with in the next round.
         return made._replace(decode=behind(inner)) if recipe.function is agreeing else made
+    weigh = weighting_of_rule(aggregator)
 
     def encode(message: Message, kept: PyTree, state: PyTree, key: jax.Array):
-        return message.update, kept
+        return Reached(message.update, weigh(message) * jnp.float32(message.trust)), kept
 
     def decode(stack: Stack, state: PyTree, key: jax.Array) -> Decoded:
         return Decoded(stack, state)
@@ -124,12 +131,8 @@ def behind(aggregator: Aggregator) -> Callable[[Any, Any, jax.Array], Decoded]:
     return lambda total, state, key: aggregator.decode(total, state.aggregator, key)
 
 
-def weighting_in(aggregator: Aggregator) -> Weighting:
-    """What a message counts: by the rule's weighting, alike where it sees or hides each."""
-    rule, recipe = aggregator, aggregator.recipe
-    while recipe is not None and recipe.function in (chain, *WRAPPERS):
-        *_, rule = recipe.arguments.get("pieces") or (recipe.arguments["aggregator"],)
-        recipe = rule.recipe
-    if recipe is not None and recipe.function is mean:
-        return weighting_of(recipe.settled["weighting"])
+def weighting_of_rule(rule: Aggregator) -> Weighting:
+    """What a message counts: by a mean's weighting, alike where the rule sees or hides each."""
+    if rule.recipe is not None and rule.recipe.function is mean:
+        return weighting_of(rule.recipe.settled["weighting"])
     return uniform if rule.stacks or rule.privacy else examples

@@ -24,7 +24,6 @@ TRUER = 0.05
 # The cosine with the others of one who works against them: that is more than riding along.
 AGAINST = -0.3
 
-
 UNRELATED_UPDATE = "an update that has nothing to do with what it trained"
 # What is said of each of the `Kinds`.
 SENTENCES = ("the update zero", "another client's update", UNRELATED_UPDATE)
@@ -50,10 +49,15 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     def nothing(updates: Updates) -> np.ndarray:
         return zero(updates) & trains[updates.position]
 
+    # Any number may be silent; they do not count among the others, of whom most are honest.
     silent = consistently(evidence, nothing, 1.0)
-    dishonest = consistently(evidence, lambda updates: kinds(updates, clients).own)
-    either = consistently(evidence, lambda updates: kinds(updates, clients).own | nothing(updates))
-    found = sorted({*silent, *dishonest, *either})
+    at = [position for position, _ in silent]
+
+    def dishonest(updates: Updates) -> np.ndarray:
+        either = kinds(updates, clients).own | nothing(updates)
+        return either & ~np.isin(updates.position, at)
+
+    found = sorted({*silent, *consistently(evidence, dishonest)})
     if not found or evidence.updates is None:
         return None
     each = [(updates, kinds(updates, clients)) for updates in evidence.updates]
