@@ -101,3 +101,17 @@ def test_turned_images_are_turned_back(angle):
 def test_noise_of_other_strength_at_every_client_is_a_shift():
     noisy = fw.shift(clients_of("iid"), fw.shifts.GaussianNoise(0.3), seed=0)
     assert "FW104" in suspicions(setup(noisy))
+
+
+@pytest.mark.parametrize("factor", [255.0, 1 / 255])
+@pytest.mark.parametrize("name", ["iid", "label skew", "two labels each"])
+def test_the_furthest_client_is_the_one_whose_numbers_are_of_another_size(name, factor):
+    clients = clients_of(name)
+    other = np.where(clients.owner == 3, factor, 1)[:, None, None, None]
+    found = suspicion("FW104", setup(with_x(clients, lambda x: (x * other).astype("f4"))))
+    assert found.evidence["furthest"] == 3
+
+
+def test_the_furthest_client_has_most_or_least_noise_where_means_are_alike():
+    noisy = fw.shift(clients_of("iid"), fw.shifts.GaussianNoise(0.3), seed=0)
+    assert suspicion("FW104", setup(noisy)).evidence["furthest"] in (0, 9)

@@ -6,6 +6,7 @@ from fedwhy.diagnosis.cause import Cause
 from fedwhy.diagnosis.edits.algorithm import algorithm, replaceable
 from fedwhy.diagnosis.edits.harmonising import harmonised
 from fedwhy.diagnosis.evidence import Evidence
+from fedwhy.diagnosis.facts.shift import Shift
 from fedwhy.diagnosis.finding import Edit, Severity, Suspicion
 from fedwhy.diagnosis.setup import Setup
 from fedwhy.errors import ModelError
@@ -31,7 +32,7 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     if mean < MEAN and spread < SPREAD and not turned:
         return None
     milder = remedy(evidence.setup)
-    far = int(data.table.clients[np.argmax(data.shift.mean + np.abs(data.shift.spread) * known)])
+    far = int(data.table.clients[furthest(data.shift, known)])
     return Suspicion(
         why=f"clients' mean inputs lie {mean:.2f} standard deviations from what their labels lead "
         f"to expect, and their spread is off by a factor of {2**spread:.1f}; most at client "
@@ -52,6 +53,17 @@ def suspect(evidence: Evidence) -> Suspicion | None:
         severity=Severity.note,
         others=() if milder is None else (milder,),
     )
+
+
+def furthest(shift: Shift, known: np.ndarray) -> int:
+    """Which client looks most different, of those of enough examples, if any has so many.
+
+    It is told by the means, where any is far. The spread of one who holds numbers of another size
+    makes that of all others seem small.
+    """
+    spread = np.abs(shift.spread - np.median(shift.spread))
+    apart = shift.mean if shift.mean.max() >= MEAN else spread
+    return int(np.argmax(np.where(known | ~known.any(), apart, -1)))
 
 
 def remedy(setup: Setup) -> Edit | None:
