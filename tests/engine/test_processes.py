@@ -27,11 +27,15 @@ def run(*arguments, **options):
 
 
 def test_two_processes_give_the_run_of_one(tmp_path):
-    changes = sets(*SETTINGS, "train.rounds=5")
+    changes = sets(*SETTINGS, "train.rounds=5", "fine_tune.epochs=1")
     one = run(*changes, "--out", tmp_path / "one")
     two = run(*changes, "--out", tmp_path / "two", "--processes", "2")
     assert two["rounds"] == 5
     assert two["test_loss"] == pytest.approx(one["test_loss"], rel=1e-5)
+    tuned = one["fine_tuning"]["clients"]
+    assert [each["id"] for each in two["fine_tuning"]["clients"]] == [each["id"] for each in tuned]
+    for name in ("before_loss", "after_loss"):
+        assert two["fine_tuning"][name] == pytest.approx(one["fine_tuning"][name], rel=1e-5)
     ours, theirs = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     for name, value in ours.items():
         np.testing.assert_allclose(theirs[name], value, atol=1e-6)
