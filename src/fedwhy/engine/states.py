@@ -61,8 +61,48 @@ def client_states(one: PyTree, clients: int, mesh: Mesh) -> ClientStates:
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(one)) * clients
     apart = mesh.size == 1 or mesh.devices.flat[0].platform != "cpu"
     if jax.process_count() > 1 or (apart and size <= SHARE * memory_of(mesh)):
-        return DeviceStates(one, clients, mesh)
-    return HostStates(one, clients, mesh, in_file=size > SHARE * machine_memory())
+        return Deferred(DeviceStates(one, clients, mesh))
+    return Deferred(HostStates(one, clients, mesh, in_file=size > SHARE * machine_memory()))
+
+
+class Deferred:
+    """States whose last rows are put back only when others are asked for, or all.
+
+    Where the same clients work again in their same places, as in rounds of all clients, these rows
+    are what they begin with, and nothing is copied.
+    """
+
+    def __init__(self, states: ClientStates):
+        self.states = states
+        self._last: tuple[np.ndarray, PyTree] | None = None
+
+    def gather(self, positions: np.ndarray) -> PyTree:
+        """The states at `positions`."""
+        if self._last is not None and np.array_equal(self._last[0], positions):
+            return self._last[1]
+        self._put_back()
+        return self.states.gather(positions)
+
+    def scatter(self, positions: np.ndarray, rows: PyTree) -> None:
+        """Takes `rows` for those at `positions`."""
+        if self._last is not None and not np.array_equal(self._last[0], positions):
+            self._put_back()
+        self._last = positions, rows
+
+    def all(self) -> PyTree:
+        """The states of all clients."""
+        self._put_back()
+        return self.states.all()
+
+    def restore(self, states: PyTree) -> None:
+        """Takes `states` for its own."""
+        self._last = None
+        self.states.restore(states)
+
+    def _put_back(self) -> None:
+        if self._last is not None:
+            self.states.scatter(*self._last)
+            self._last = None
 
 
 class DeviceStates:

@@ -188,6 +188,17 @@ def test_an_update_turned_around_is_named_under_skew_where_cosines_say_nothing()
     assert "FW604" not in found
 
 
+@pytest.mark.parametrize("factor", [10.0, 0.1])
+@pytest.mark.parametrize("partition", [fw.IID(), fw.LabelsPerClient(2)])
+def test_the_opposite_of_what_others_send_is_named_whatever_the_own_loss(partition, factor):
+    attack = ag.attacks.inner_product_manipulation(factor)
+    found = suspicions(
+        evidence_of(partition, aggregator=ag.attacked(ag.mean(), attack, clients=[3]))
+    )
+    assert tuple(found["FW603"].evidence["clients"]) == ("client-003",)
+    assert found["FW603"].evidence["cosine_with_others"][0] < -0.9 and "FW605" not in found
+
+
 def test_zeros_of_most_clients_are_named_as_well():
     silent = ag.attacked(ag.mean(), ag.attacks.free_rider(), clients=list(range(7)))
     found = suspicions(evidence_of(DIRICHLET, aggregator=silent))["FW605"]

@@ -11,6 +11,9 @@ from fedwhy.diagnosis.finding import Suspicion
 
 # The cosine of what was trained and what was sent: turned around, and hardly changed.
 TURNED, AS_TRAINED = -0.5, 0.5
+# The median of that cosine where messages arrive as they were trained, and the cosine with the
+# others of one who sends their opposite.
+FAITHFUL, OPPOSED = 0.9, -0.9
 # A rise of the own loss that counts, relative to the median fall at those whose loss falls.
 RISE = 0.2
 # The share of the clients whose updates must improve their own loss.
@@ -18,27 +21,21 @@ IMPROVE = 0.6
 
 
 def suspect(evidence: Evidence) -> Suspicion | None:
-    """Updates that raise the loss of their own client's examples, and are turned around."""
+    """Updates that raise the loss of their own client's examples, or oppose all the others."""
     found = consistently(evidence, suspicious)
     if not found or evidence.updates is None:
         return None
     updates = evidence.updates[0]
     rows = rows_of(updates, found)
-    before, begins = updates.before[rows].mean(), updates.begins[rows].mean()
-    after = updates.after_sent[rows].mean()
     turned = updates.fidelity[rows]
-    against = with_others(updates, ~leads_up(updates))[rows]
+    against = with_others(updates, ~suspicious(updates))[rows]
     names = [name for _, name in found]
-    told = f"what {named(names)} sent raises the loss of the sender's own examples"
-    compared = (
-        f"; it has a cosine of {turned.mean():.2f} with what was trained"
-        if (turned < TURNED).all()
-        else f", where the other clients' updates lower theirs; its cosine with them is "
-        f"{against.mean():.2f}"
-    )
+    rising = leads_up(updates)[rows].all()
     return Suspicion(
-        f"{told[0].upper()}{told[1:]} (from {before:.2f} to {begins:.2f} with a tenth of it and "
-        f"{after:.2f} with all of it){compared}",
+        rise_in_words(updates, rows, names, against)
+        if rising
+        else f"What {named(names)} sent is the opposite of what the others send (its cosine with "
+        f"them is {against.mean():.2f}), and not what was trained ({turned.mean():.2f})",
         0.95,
         {
             "clients": names,
@@ -52,11 +49,32 @@ def suspect(evidence: Evidence) -> Suspicion | None:
     )
 
 
+def rise_in_words(updates: Updates, rows: np.ndarray, names: list[str], against: np.ndarray) -> str:
+    """What such updates do to the loss of the clients in these rows."""
+    before, begins = updates.before[rows].mean(), updates.begins[rows].mean()
+    after, turned = updates.after_sent[rows].mean(), updates.fidelity[rows]
+    compared = (
+        f"; it has a cosine of {turned.mean():.2f} with what was trained"
+        if (turned < TURNED).all()
+        else f", where the other clients' updates lower theirs; its cosine with them is "
+        f"{against.mean():.2f}"
+    )
+    return (
+        f"What {named(names)} sent raises the loss of the sender's own examples (from "
+        f"{before:.2f} to {begins:.2f} with a tenth of it and {after:.2f} with all of it){compared}"
+    )
+
+
 def suspicious(updates: Updates) -> np.ndarray:
-    """Whose update makes things worse for itself from its first piece on, unlike most others'."""
+    """Whose update makes things worse for itself from its first piece on, unlike most others'.
+
+    Or, where most are sent as they were trained, whose is none of its own and opposes the others.
+    """
     improving = np.mean(updates.begins < updates.before)
     told = (updates.fidelity > AS_TRAINED) | (updates.fidelity < TURNED)
-    return leads_up(updates) & told & (improving >= IMPROVE)
+    foreign = (updates.fidelity < AS_TRAINED) & (np.median(updates.fidelity) > FAITHFUL)
+    opposed = (updates.norm > 0) & foreign & (with_others(updates) < OPPOSED)
+    return (leads_up(updates) & told & (improving >= IMPROVE)) | opposed
 
 
 def leads_up(updates: Updates) -> np.ndarray:
