@@ -188,6 +188,15 @@ def test_an_update_turned_around_is_named_under_skew_where_cosines_say_nothing()
     assert "FW604" not in found
 
 
+@pytest.mark.parametrize("attack", [ag.attacks.alie(2.0), ag.attacks.mimic()])
+@pytest.mark.parametrize("partition", [fw.IID(), DIRICHLET])
+def test_an_attacker_who_is_alone_is_named_by_what_it_did_not_train(partition, attack):
+    found = suspicions(
+        evidence_of(partition, aggregator=ag.attacked(ag.mean(), attack, clients=[3]))
+    )
+    assert tuple(found["FW605"].evidence["clients"]) == ("client-003",)
+
+
 @pytest.mark.parametrize("factor", [10.0, 0.1])
 @pytest.mark.parametrize("partition", [fw.IID(), fw.LabelsPerClient(2)])
 def test_the_opposite_of_what_others_send_is_named_whatever_the_own_loss(partition, factor):

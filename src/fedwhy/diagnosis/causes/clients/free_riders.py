@@ -24,7 +24,7 @@ TRUER = 0.05
 # The cosine with the others of one who works against them: that is more than riding along.
 AGAINST = -0.3
 
-UNRELATED_UPDATE = "an update that has nothing to do with what it trained"
+UNRELATED_UPDATE = "an update that is not what it trained"
 # What is said of each of the `Kinds`.
 SENTENCES = ("the update zero", "another client's update", UNRELATED_UPDATE)
 
@@ -100,9 +100,11 @@ def kinds(updates: Updates, clients: FederatedDataset) -> Kinds:
     """What each client sends; nothing is said of refused messages."""
     taken, nothing = taken_of(updates), zero(updates)
     there = taken & ~nothing
-    as_trained = np.median(updates.fidelity[there]) > FAITHFUL if there.any() else False
+    usual = np.median(updates.fidelity[there]) if there.any() else 0.0
+    # Where the others' arrive exactly as they were trained, less tells that one's is another.
+    least = FAITHFUL if usual > 1 - EQUAL else UNRELATED
     turned = with_others(updates) < AGAINST
-    unrelated = there & as_trained & (np.abs(updates.fidelity) < UNRELATED) & ~turned
+    unrelated = there & (usual > FAITHFUL) & (np.abs(updates.fidelity) < least) & ~turned
     return Kinds(nothing, there & copied(updates, clients), unrelated)
 
 
