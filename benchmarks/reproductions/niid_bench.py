@@ -9,8 +9,11 @@ settings are the ones below. The figure is the best test accuracy over the round
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
+import jax
 import optax
 import table
 from table import Published, Record, Store
@@ -44,17 +47,39 @@ CELLS = {
     for partition, figures in PUBLISHED.items()
     for algorithm, figure in zip(ALGORITHMS, figures, strict=True)
 }
+# From the weights that PyTorch begins with, as Flower's runs do; the others begin with Keras's.
+CELLS |= {f"{cell}/pytorch": CELLS[cell] for cell in ("iid/fedavg", "1 label/fedavg")}
+
+
+def with_pytorch_weights(model: fw.Model) -> fw.Model:
+    """`model` that begins with weights and biases uniform within `1 / sqrt(inputs)` of zero."""
+
+    def init(key: jax.Array, example: Any) -> Any:
+        weights = model.init(key, example)
+        kernels = {path: leaf for path, leaf in weights.params.items() if leaf.ndim > 1}
+        inputs = {path.rpartition("/")[0]: leaf[..., 0].size for path, leaf in kernels.items()}
+        keys = jax.random.split(key, len(weights.params))
+        params = {
+            path: jax.random.uniform(own, leaf.shape, leaf.dtype, -1.0, 1.0)
+            / math.sqrt(inputs[path.rpartition("/")[0]])
+            for own, (path, leaf) in zip(keys, weights.params.items(), strict=True)
+        }
+        return weights._replace(params=params)
+
+    return replace(model, init=init)
 
 
 def run(store: Store, cell: str, seed: int, rounds: int | None) -> Record:
     """The record of a cell: the best accuracy and the whole curve."""
 
     def measure() -> Record:
-        partition, name = cell.split("/")
+        partition, name, *weights = cell.split("/")
         mnist = fw.load("mnist")
         clients = fw.partition(mnist.train, PARTITIONS[partition], clients=CLIENTS, seed=seed)
         client = fw.LocalSGD(OPTIMIZER, epochs=EPOCHS, batch_size=BATCH)
         model = fw.Model.from_zoo("lenet", classes=10)
+        if weights:
+            model = with_pytorch_weights(model)
         trained = table.train(
             None if rounds else f"niid_bench/{cell.replace('/', '-')}-{seed}",
             table.algorithm(name, model, client, **ALGORITHMS[name]),
