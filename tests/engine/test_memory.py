@@ -16,7 +16,7 @@ from fedwhy.engine import devices as engine_devices
 from fedwhy.engine.devices import make_mesh, share
 from fedwhy.engine.examples import OnHost
 from fedwhy.engine.program import enrol
-from fedwhy.engine.states import DeviceStates, HostStates
+from fedwhy.engine.states import DeviceStates, HostStates, client_states
 from fedwhy.models import Weights
 
 
@@ -76,6 +76,21 @@ def test_states_are_gathered_and_scattered_by_client(kind):
     expected[4] += 10
     expected[1] += 20
     np.testing.assert_array_equal(store.all()["a"], expected)
+
+
+def test_rows_that_are_asked_for_again_are_not_copied_and_others_find_them_put_back():
+    store = client_states({"a": jax.numpy.zeros(3)}, 4, make_mesh(1))
+    ours, theirs = np.array([[2, 0]], np.int32), np.array([[0, 3]], np.int32)
+    rows = jax.tree.map(lambda a: a + jax.numpy.array([[[5.0], [7.0]]]), store.gather(ours))
+    store.scatter(ours, rows)
+    assert store.gather(ours) is rows
+    np.testing.assert_array_equal(store.gather(theirs)["a"][0, :, 0], [7, 0])
+    store.scatter(ours, rows)
+    store.scatter(theirs, jax.tree.map(lambda a: a - 1, store.gather(theirs)))
+    np.testing.assert_array_equal(np.asarray(store.all()["a"])[:, 0], [6, 0, 5, -1])
+    store.scatter(ours, rows)
+    store.restore({"a": jax.numpy.ones((4, 3))})
+    np.testing.assert_array_equal(store.gather(ours)["a"], np.ones((1, 2, 3)))
 
 
 def test_a_million_clients_in_a_file_take_room_only_once_they_have_worked():
