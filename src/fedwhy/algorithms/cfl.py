@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import optax
 
 from fedwhy.aggregators import Decoded, Stack, Weighting, mean
+from fedwhy.aggregators.robust.distances import gram
 from fedwhy.algorithms.algorithm import (
     Algorithm,
     Broadcast,
@@ -70,7 +71,7 @@ def cfl(
         weighted, weight = stack.encoded
         weight = jnp.where(stack.sent, weight, 0.0)
         each = jnp.where(weight > 0, weight, 1.0)
-        products = inner_products(weighted.weights.params) / each / each[:, None]
+        products = gram(weighted.weights.params) / each / each[:, None]
         sent = Sent(stack.position, stack.sent, products, weight)
         partition = split(partition, sent, Rule(clusters, eps1, eps2, gamma_max))
         mine = jax.nn.one_hot(partition.of(stack.position), clusters, axis=0) * stack.sent
@@ -108,13 +109,3 @@ def cfl(
         received=received,
         waits="a cluster is split",
     )
-
-
-def inner_products(tree: PyTree) -> jax.Array:
-    """The inner products float32 `[n, n]` of the rows of a tree of leaves `[n, ...]`."""
-
-    def leaf(a: jax.Array) -> jax.Array:
-        axes = tuple(range(1, a.ndim))
-        return jnp.tensordot(a, a, (axes, axes), precision="highest")
-
-    return sum(map(leaf, jax.tree.leaves(tree)), start=jnp.zeros(()))
