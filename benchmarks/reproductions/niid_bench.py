@@ -103,8 +103,8 @@ above the published deviation.
 Ten clients, all in every round, 10 local epochs, batches of 64, SGD with rate 0.01, momentum 0.9
 and weight decay 1e-5; LeNet (two 5x5 convolutions of 6 and 16 channels, 120 and 84 dense units) on
 pixels in 0..1. FedProx has mu 0.01, Flower's default; the published figures are the best of mu
-0.001, 0.01, 0.1 and 1. The published 98.03 (Dirichlet, FedNova) may be a slip: an earlier edition of
-Flower's page, of one seed, has 98.8 there.
+0.001, 0.01, 0.1 and 1. The published 98.03 (Dirichlet, FedNova) may be a slip: an earlier edition
+of Flower's page, of one seed, has 98.8 there.
 
 With one label a client, results are tens of points apart from seed to seed, in the published table
 as here, and accuracy rises and falls by as much from round to round. What is measured here lies
