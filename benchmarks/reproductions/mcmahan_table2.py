@@ -60,9 +60,9 @@ class UntilTarget(fw.Callback):
 def run(store: Store, cell: str, seed: int, rounds: int | None) -> Record:
     """The record of a cell: the fewest rounds over learning rates, found by walking down the grid.
 
-    From a rate of 0.1 the search goes to neighbours until both neighbours of the best need more.
-    They are given no more rounds than the best needed. Each rate is kept as a record of its own,
-    `CELL/RATE`, so that a search goes on where it was ended.
+    From a rate of 0.1 the search goes to neighbours, the higher first, until both neighbours of
+    the best need more. They are given no more rounds than the best needed. Each
+    rate is kept as a record of its own, `CELL/RATE`, so that a search goes on where it was ended.
     """
 
     def needed(exponent: int, most: float) -> float:
@@ -75,7 +75,7 @@ def run(store: Store, cell: str, seed: int, rounds: int | None) -> Record:
     def search() -> Record:
         longest = rounds or ALLOWANCE * CELLS[cell].value
         found, best = {FIRST: needed(FIRST, longest)}, FIRST
-        while untried := [e for e in (best - 1, best + 1) if e not in found]:
+        while untried := [e for e in (best + 1, best - 1) if e not in found]:
             found[untried[0]] = needed(untried[0], min(found[best], longest))
             best = min(found, key=lambda e: found[e])
         reached = math.isfinite(found[best])
