@@ -61,8 +61,8 @@ def run(store: Store, cell: str, seed: int, rounds: int | None) -> Record:
     """The record of a cell: the fewest rounds over learning rates, found by walking down the grid.
 
     From a rate of 0.1 the search goes to neighbours, the higher first, until both neighbours of
-    the best need more. They are given no more rounds than the best needed. Each
-    rate is kept as a record of its own, `CELL/RATE`, so that a search goes on where it was ended.
+    the best need more. They are given no more rounds than the best needed. Each rate is kept as a
+    record of its own, `CELL/RATE`, so that a search goes on where it was ended.
     """
 
     def needed(exponent: int, most: float) -> float:

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -46,40 +47,54 @@ def network() -> nn.Module:
     )
 
 
-def trained(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The weights of a client that begins with those of `model`."""
+def trained(
+    model: nn.Module, x: torch.Tensor, y: torch.Tensor, order: Callable[[int], torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The weights of a client that begins with those of `model`; `order` is an epoch's."""
     own = copy.deepcopy(model)
     optimizer = torch.optim.SGD(own.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-5)
     for _ in range(EPOCHS):
-        for batch in torch.randperm(len(x)).split(BATCH):
+        for batch in order(len(x)).split(BATCH):
             optimizer.zero_grad()
             nn.functional.cross_entropy(own(x[batch]), y[batch]).backward()
             optimizer.step()
     return own.state_dict()
 
 
+def one_round(
+    model: nn.Module,
+    clients: fw.FederatedDataset,
+    order: Callable[[int], torch.Tensor] = torch.randperm,
+) -> None:
+    """Trains `model` at every client, and gives it their mean weighted by examples."""
+    shares = torch.tensor(clients.sizes / clients.sizes.sum())
+    sent = [
+        trained(model, *tensors(clients.x[begin:end], clients.y[begin:end]), order)
+        for begin, end in itertools.pairwise(clients.offsets)
+    ]
+    mean = {
+        name: sum(share * each[name] for share, each in zip(shares, sent, strict=True)).float()
+        for name in sent[0]
+    }
+    model.load_state_dict(mean)
+
+
+def accuracy(model: nn.Module, test: fw.Dataset) -> float:
+    """In per cent."""
+    x, y = tensors(test.x, test.y)
+    with torch.no_grad():
+        return 100 * (model(x).argmax(1) == y).float().mean().item()
+
+
 def curve(labels: int, seed: int) -> Iterator[float]:
     """The test accuracy after each round, in per cent."""
     mnist = fw.load("mnist")
-    scheme = fw.LabelsPerClient(labels)
-    clients = fw.partition(mnist.train, scheme, clients=CLIENTS, seed=seed)
-    shares = torch.tensor(clients.sizes / clients.sizes.sum())
-    test_x, test_y = tensors(mnist.test.x, mnist.test.y)
+    clients = fw.partition(mnist.train, fw.LabelsPerClient(labels), clients=CLIENTS, seed=seed)
     torch.manual_seed(seed)
     model = network()
     for _ in range(ROUNDS):
-        sent = [
-            trained(model, *tensors(clients.x[begin:end], clients.y[begin:end]))
-            for begin, end in zip(clients.offsets, clients.offsets[1:], strict=False)
-        ]
-        mean = {
-            name: sum(share * each[name] for share, each in zip(shares, sent, strict=True)).float()
-            for name in sent[0]
-        }
-        model.load_state_dict(mean)
-        with torch.no_grad():
-            right = (model(test_x).argmax(1) == test_y).float().mean()
-        yield 100 * right.item()
+        one_round(model, clients)
+        yield accuracy(model, mnist.test)
 
 
 def tensors(x: np.ndarray, y: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
@@ -95,9 +110,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     file, found = RESULTS / "niid_by_hand.json", []
-    for accuracy in curve(args.labels, args.seed):
-        found.append(accuracy)
-        print(f"round {len(found)}/{ROUNDS}: {accuracy:.2f} %", flush=True)
+    for percent in curve(args.labels, args.seed):
+        found.append(percent)
+        print(f"round {len(found)}/{ROUNDS}: {percent:.2f} %", flush=True)
         kept = json.loads(file.read_text()) if file.exists() else {}
         kept.setdefault(str(args.labels), {})[str(args.seed)] = found
         replace_file(file, json.dumps(kept, indent=1) + "\n")
