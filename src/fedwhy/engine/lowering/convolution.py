@@ -23,7 +23,7 @@ from jax import lax
 from fedwhy.engine.lowering.batch_last import batch_last, suits_batch_last
 from fedwhy.engine.lowering.product import every_row_times
 from fedwhy.engine.lowering.window import Window, shifted
-from fedwhy.engine.lowering.winograd import FEWEST_CHANNELS, winograd
+from fedwhy.engine.lowering.winograd import FEWEST_CHANNELS, TILES, winograd
 
 # Bytes of columns made at a time.
 COLUMNS = 2**19
@@ -82,7 +82,8 @@ def convolve(window: Window, x: jax.Array, w: jax.Array) -> jax.Array:
 
 def suits_winograd(window: Window, w: jax.Array) -> bool:
     """Whether a convolution whose channels are all in one group is one for `winograd`."""
-    plain = window.size == (3, 3) and {*window.stride, *window.dilation} == {1}
+    square = len(window.size) == 2 and len({*window.size}) == 1 and window.size[0] in TILES
+    plain = square and {*window.stride, *window.dilation} == {1}
     precise = w.dtype in (jnp.float32, jnp.float64)
     return plain and precise and min(w.shape[2:]) >= FEWEST_CHANNELS
 

@@ -1,17 +1,19 @@
-"""Convolutions with kernels of 3 x 3 by Winograd's algorithm, with gradients of their own.
+"""Convolutions with kernels of 3 x 3 and 5 x 5 by Winograd's algorithm, with their gradients.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.1,
-F(2 x 2, 3 x 3): tiles of 4 x 4 inputs that overlap by two give 2 x 2 outputs each,
+F(2 x 2, r x r): tiles of t x t inputs, t = r + 1, of which neighbours are two apart, give 2 x 2
+outputs each,
 
     Y = A^T [ (G w G^T) * (B^T d B) ] A
 
-with 16 multiplications where the definition takes 36. Summed over the channels, these are 16 matrix
-products `[tiles, in] @ [in, out]`, one for each of the 16 places in a tile; they are written one by
-one, since XLA has no fast product for a stack of matrices. The rounding error is a few times that
-of the definition.
+with t^2 multiplications where the definition takes 4 r^2: 16 for 36, or 36 for 100. Summed over the
+channels, these are t^2 matrix products `[tiles, in] @ [in, out]`, one for each place in a tile;
+they are written one by one, since XLA has no fast product for a stack of matrices. The rounding
+error is a few times that of the definition, of gradients of 5 x 5 kernels about ten times.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,14 +23,41 @@ from jax import lax
 # Fewer channels than this, in or out, leave too little to multiply for what the tiles cost.
 FEWEST_CHANNELS = 16
 
-G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 
-Transform = Callable[..., Sequence[jax.Array]]
+class Tiles(NamedTuple):
+    """The matrices of F(2, r): B^T `[t, t]`, G `[t, r]` and A^T `[2, t]`."""
+
+    inputs: np.ndarray
+    kernel: np.ndarray
+    outputs: np.ndarray
+
+
+def toom_cook(points: Sequence[float]) -> Tiles:
+    """The matrices by which a product of polynomials is taken at `points` and at infinity.
+
+    Any t - 1 different points will do; they decide how much is rounded away. Points -1/c, -c, c and
+    1/c are from Alam, Anderson, Barabasz and Gregg, "Winograd Convolution for Deep Neural Networks:
+    Efficient Point Selection", 2022.
+    """
+    r = len(points)
+    others = [[q for q in points if q != p] for p in points]
+    powers = np.vander(points, r, increasing=True)
+    scales = [np.prod(np.subtract(p, rest)) for p, rest in zip(points, others, strict=True)]
+    last = np.eye(r)[-1:]
+    return Tiles(
+        inputs=np.stack([*(np.append(np.poly(q)[::-1], 0) for q in others), np.poly(points)[::-1]]),
+        kernel=np.concatenate([powers / np.reshape(scales, (-1, 1)), last]),
+        outputs=np.concatenate([powers[:, :2], [[0, 1]]]).T,
+    )
+
+
+# By r.
+TILES = {3: toom_cook([0, 1, -1]), 5: toom_cook([0, 2 / 3, -2 / 3, 3 / 2, -3 / 2])}
 
 
 def winograd(x: jax.Array, w: jax.Array) -> jax.Array:
-    """The convolution of `x` `[batch, h, w, in]`, padded already, with `w` `[3, 3, in, out]`."""
-    outputs = [n - 2 for n in x.shape[1:3]]
+    """The convolution of `x` `[batch, h, w, in]`, padded already, with `w` `[r, r, in, out]`."""
+    outputs = [n - len(w) + 1 for n in x.shape[1:3]]
     odd = [(0, n % 2, 0) for n in outputs]
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *odd, (0, 0, 0)])
     return even(x, w)[:, : outputs[0], : outputs[1]]
@@ -41,53 +70,70 @@ def even(x: jax.Array, w: jax.Array) -> jax.Array:
 
 
 def _forward(x: jax.Array, w: jax.Array):
-    kernels, tiles = kernel_places(w), input_places(x)
-    places = [tile @ kernel for tile, kernel in zip(tiles, kernels, strict=True)]
-    batch, height, width, _ = x.shape
-    shape = (batch, height // 2 - 1, width // 2 - 1, w.shape[-1])
-    y = two_axes(outputs_of, [place.reshape(shape) for place in places])
-    return interleave(y), (tiles, kernels, x)
+    tiles = TILES[len(w)]
+    places = input_places(tiles, x)
+    products = [p @ kernel for p, kernel in zip(places, kernel_places(tiles, w), strict=True)]
+    shape = (len(x), *counts(x, tiles), w.shape[-1])
+    y = both_axes(tiles.outputs, [product.reshape(shape) for product in products])
+    return interleave(y), (places, x, w)
 
 
 def _backward(kept, dy: jax.Array):
-    tiles, kernels, x = kept
-    batch, height, width, channels = x.shape
+    places, x, w = kept
+    tiles = TILES[len(w)]
     corners = [dy[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
-    places = [place.reshape(-1, dy.shape[-1]) for place in two_axes(outputs_back, corners)]
-    dkernels = jnp.stack([t.T @ place for t, place in zip(tiles, places, strict=True)])
-    dw = jnp.einsum("ai,bj,abco->ijco", G, G, dkernels.reshape(4, 4, *dkernels.shape[1:]))
-    shape = (batch, height // 2 - 1, width // 2 - 1, channels)
-    dtiles = [(p @ k.T).reshape(shape) for p, k in zip(places, kernels, strict=True)]
-    dx = add_tiles(two_axes(inputs_back, dtiles))
-    return dx, dw.astype(x.dtype)
+    seen = [p.reshape(-1, dy.shape[-1]) for p in both_axes(tiles.outputs.T, corners)]
+    dkernels = [place.T @ s for place, s in zip(places, seen, strict=True)]
+    dw = jnp.stack(both_axes(tiles.kernel.T, dkernels)).reshape(w.shape)
+    kernels = [lax.optimization_barrier(kernel.T) for kernel in kernel_places(tiles, w)]
+    shape = (len(x), *counts(x, tiles), x.shape[-1])
+    dplaces = [(s @ kernel).reshape(shape) for s, kernel in zip(seen, kernels, strict=True)]
+    return add_tiles(tiles, dplaces), dw
 
 
 even.defvjp(_forward, _backward)
 
 
-def two_axes(transform: Transform, places: Sequence[jax.Array]) -> list[jax.Array]:
-    """`transform` along both axes of a square of places, given and returned row by row."""
-    side = int(len(places) ** 0.5)
-    columns = [transform(*places[j::side]) for j in range(side)]
-    rows = zip(*columns, strict=True)
-    return [place for row in rows for place in transform(*row)]
+def counts(x: jax.Array, tiles: Tiles) -> list[int]:
+    """How many tiles lie along height and width of `x`."""
+    return [(n - len(tiles.inputs)) // 2 + 1 for n in x.shape[1:3]]
 
 
-def kernel_places(w: jax.Array) -> jax.Array:
-    """`G w G^T` for each pair of channels: `[16, in, out]`."""
-    places = jnp.einsum("ai,bj,ijco->abco", G.astype(w.dtype), G.astype(w.dtype), w)
-    return places.reshape(16, *w.shape[2:])
+def times(matrix: np.ndarray, column: Sequence[jax.Array]) -> list[jax.Array]:
+    """`matrix` times a column of arrays, without the terms that are zero."""
+    rows = []
+    for factors in matrix:
+        terms = [
+            array if factor == 1 else array * array.dtype.type(factor)
+            for factor, array in zip(factors, column, strict=True)
+            if factor
+        ]
+        rows.append(sum(terms[1:], terms[0]))
+    return rows
 
 
-def input_places(x: jax.Array) -> list[jax.Array]:
-    """`B^T d B` for every tile d: 16 arrays `[tiles, in]`."""
+def both_axes(matrix: np.ndarray, places: Sequence[jax.Array]) -> list[jax.Array]:
+    """`matrix` along both axes of a square of places, given and returned row by row."""
+    side = matrix.shape[1]
+    columns = [times(matrix, places[j::side]) for j in range(side)]
+    return [place for row in zip(*columns, strict=True) for place in times(matrix, row)]
+
+
+def kernel_places(tiles: Tiles, w: jax.Array) -> list[jax.Array]:
+    """`G w G^T` for each pair of channels: t^2 arrays `[in, out]`."""
+    return both_axes(tiles.kernel, [w[i, j] for i, j in np.ndindex(*w.shape[:2])])
+
+
+def input_places(tiles: Tiles, x: jax.Array) -> list[jax.Array]:
+    """`B^T d B` for every tile d: t^2 arrays `[tiles, in]`."""
+    side = len(tiles.inputs)
 
     def every_other(x: jax.Array, axis: int) -> list[jax.Array]:
-        count = x.shape[axis] - 3
-        return [lax.slice_in_dim(x, i, i + count, 2, axis) for i in range(4)]
+        count = x.shape[axis] - side + 1
+        return [lax.slice_in_dim(x, i, i + count, 2, axis) for i in range(side)]
 
-    columns = inputs_of(*every_other(x, 1))
-    places = [place for column in columns for place in inputs_of(*every_other(column, 2))]
+    columns = times(tiles.inputs, every_other(x, 1))
+    places = [place for column in columns for place in times(tiles.inputs, every_other(column, 2))]
     return [place.reshape(-1, x.shape[-1]) for place in places]
 
 
@@ -98,38 +144,28 @@ def interleave(corners: Sequence[jax.Array]) -> jax.Array:
     return jnp.stack(rows, axis=2).reshape(batch, 2 * height, 2 * width, channels)
 
 
-def add_tiles(places: Sequence[jax.Array]) -> jax.Array:
-    """The sum of overlapping tiles of 4 x 4, given their 16 places `[batch, h, w, in]`."""
+def add_tiles(tiles: Tiles, places: Sequence[jax.Array]) -> jax.Array:
+    """The sum of the overlapping tiles `B p B^T`, given p as t^2 places `[batch, h, w, in]`."""
+    side = len(tiles.inputs)
+    edge = side // 2 - 1
 
     def along(places: Sequence[jax.Array], axis: int) -> list[jax.Array]:
-        def after(first: jax.Array, second: jax.Array) -> jax.Array:
-            edges = [[(0, 0, 0)] * first.ndim for _ in range(2)]
-            edges[0][axis], edges[1][axis] = (0, 1, 0), (1, 0, 0)
-            zero = jnp.zeros((), first.dtype)
-            return lax.pad(first, zero, edges[0]) + lax.pad(second, zero, edges[1])
+        """The sums along an axis, at even places and at odd ones."""
+        edges = [(0, 0, 0)] * places[0].ndim
+        edges[axis] = (edge, edge, 0)
+        zero = jnp.zeros((), places[0].dtype)
+        # A pad that XLA takes into the sums would be a question at each number that they read.
+        padded = lax.optimization_barrier([lax.pad(place, zero, edges) for place in places])
+        length = places[0].shape[axis] + edge
+        sums = []
+        for parity in (0, 1):
+            terms = []
+            for row, start in zip(tiles.inputs.T[parity::2], range(edge, -1, -1), strict=True):
+                seen = [lax.slice_in_dim(p, start, start + length, 1, axis) for p in padded]
+                terms += times(row[None], seen)
+            sums.append(sum(terms[1:], terms[0]))
+        return sums
 
-        return [after(places[i], places[i + 2]) for i in (0, 1)]
-
-    rows = [along(places[i : i + 4], 2) for i in range(0, 16, 4)]
+    rows = [along(places[i : i + side], 2) for i in range(0, side**2, side)]
     columns = [along([row[j] for row in rows], 1) for j in (0, 1)]
     return interleave([columns[j][i] for i in (0, 1) for j in (0, 1)])
-
-
-def inputs_of(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array):
-    """`B^T` times a column of a tile."""
-    return a - c, b + c, c - b, b - d
-
-
-def inputs_back(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array):
-    """`B` times a column of places."""
-    return a, b - c + d, c + b - a, -d
-
-
-def outputs_of(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array):
-    """`A^T` times a column of places."""
-    return a + b + c, b - c - d
-
-
-def outputs_back(a: jax.Array, b: jax.Array):
-    """`A` times a column of outputs."""
-    return a, a + b, a - b, -b
