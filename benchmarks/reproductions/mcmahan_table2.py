@@ -65,21 +65,22 @@ def run(store: Store, cell: str, seed: int, rounds: int | None) -> Record:
     record of its own, `CELL/RATE`, so that a search goes on where it was ended.
     """
 
-    def needed(exponent: int, most: float) -> float:
+    def needed(exponent: int, most: float) -> tuple[float, float]:
         rate, whole = 10 ** (exponent / 3), math.ceil(most)
         record = store.measured(
             f"{cell}/{rate:.3g}", seed, lambda: one_rate(cell, seed, rate, whole, rounds is None)
         )
-        return record["value"] or math.inf
+        # Of rates that do not reach the target, the one that comes nearest shows the way.
+        return record["value"] or math.inf, -record["best"]
 
     def search() -> Record:
         longest = rounds or ALLOWANCE * CELLS[cell].value
         found, best = {FIRST: needed(FIRST, longest)}, FIRST
         while untried := [e for e in (best + 1, best - 1) if e not in found]:
-            found[untried[0]] = needed(untried[0], min(found[best], longest))
+            found[untried[0]] = needed(untried[0], min(found[best][0], longest))
             best = min(found, key=lambda e: found[e])
-        reached = math.isfinite(found[best])
-        return {"value": found[best] if reached else None, "rate": 10 ** (best / 3)}
+        reached = math.isfinite(found[best][0])
+        return {"value": found[best][0] if reached else None, "rate": 10 ** (best / 3)}
 
     return store.measured(cell, seed, search)
 
