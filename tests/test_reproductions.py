@@ -41,6 +41,24 @@ def test_rounds_to_a_target_lie_on_the_line_between_evaluations(script):
     assert rounds_to(0.9, [(0, 0.1), (2, 0.8)]) is None
 
 
+@pytest.mark.parametrize(("fewest", "found"), [(20, 20.0), (1000, None)])
+def test_the_search_for_a_rate_ends_at_the_best_of_the_fine_grid(
+    script, monkeypatch, fewest, found
+):
+    table2, tried = script("mcmahan_table2"), []
+
+    def one_rate(cell, seed, rate, most, kept):
+        tried.append(round(6 * np.log10(rate)))
+        value = fewest + 10 * abs(tried[-1] + 3)
+        return {"value": value if value <= most else None, "best": 1 - value / 10_000}
+
+    monkeypatch.setattr(table2, "one_rate", one_rate)
+    record = table2.run(script("table").Store(None), "iid/E1/B50", 0, None)
+    assert record["value"] == found
+    assert record["rate"] == pytest.approx(10**-0.5)
+    assert len(set(tried)) == len(tried) <= 6
+
+
 def test_a_cell_is_measured_once_and_a_trial_leaves_nothing(script, tmp_path):
     table = script("table")
     kept, trial = table.Store(tmp_path / "kept.json"), table.Store(None)

@@ -30,7 +30,8 @@ CELLS = {
     for partition, counts in ROUNDS.items()
     for (epochs, batch), rounds in zip(SETTINGS, counts, strict=True)
 }
-FIRST = -3  # the exponent of 10^(1/3) at which the search for a rate begins: a rate of 0.1
+FIRST = -6  # the exponent of 10^(1/6) at which the search for a rate begins: a rate of 0.1
+STEPS = (2, 1)  # exponents between neighbours, from coarse to fine
 ALLOWANCE = 1.5  # times the published rounds, after which the target counts as not reached
 
 
@@ -61,12 +62,13 @@ def run(store: Store, cell: str, seed: int, rounds: int | None) -> Record:
     """The record of a cell: the fewest rounds over learning rates, found by walking down the grid.
 
     From a rate of 0.1 the search goes to neighbours, the higher first, until both neighbours of
-    the best need more. They are given no more rounds than the best needed. Each rate is kept as a
-    record of its own, `CELL/RATE`, so that a search goes on where it was ended.
+    the best need more; then so on a grid twice as fine. Neighbours are given no more rounds than
+    the best needed. Each rate is kept as a record of its own, `CELL/RATE`, so that a search goes on
+    where it was ended.
     """
 
     def needed(exponent: int, most: float) -> tuple[float, float]:
-        rate, whole = 10 ** (exponent / 3), math.ceil(most)
+        rate, whole = 10 ** (exponent / 6), math.ceil(most)
         record = store.measured(
             f"{cell}/{rate:.3g}", seed, lambda: one_rate(cell, seed, rate, whole, rounds is None)
         )
@@ -76,11 +78,12 @@ def run(store: Store, cell: str, seed: int, rounds: int | None) -> Record:
     def search() -> Record:
         longest = rounds or ALLOWANCE * CELLS[cell].value
         found, best = {FIRST: needed(FIRST, longest)}, FIRST
-        while untried := [e for e in (best + 1, best - 1) if e not in found]:
-            found[untried[0]] = needed(untried[0], min(found[best][0], longest))
-            best = min(found, key=lambda e: found[e])
+        for step in STEPS:
+            while untried := [e for e in (best + step, best - step) if e not in found]:
+                found[untried[0]] = needed(untried[0], min(found[best][0], longest))
+                best = min(found, key=lambda e: found[e])
         reached = math.isfinite(found[best][0])
-        return {"value": found[best][0] if reached else None, "rate": 10 ** (best / 3)}
+        return {"value": found[best][0] if reached else None, "rate": 10 ** (best / 6)}
 
     return store.measured(cell, seed, search)
 
@@ -132,8 +135,9 @@ quarter of the published figure.
 
 100 clients of 600 examples, 10 a round; *iid*, or two *shards* of one label each a client; E local
 epochs, batches of B; plain SGD; the CNN of 1,663,370 parameters on pixels in 0..1. The learning
-rate is the best of a grid with the factor 10^(1/3), as in the paper, for each cell and seed: the
-search starts at 0.1 and walks to neighbours until both need more rounds. A run is ended at the
+rate is the best of a grid with the factor 10^(1/6), one of the paper's two, for each cell and seed:
+the search starts at 0.1 and walks to neighbours, at first with the factor 10^(1/3), until both need
+more rounds. A run is ended at the
 target, after 1.5 times the published rounds (or those of the best rate so far), or when it is
 below 90 % after a third of them. Long runs are evaluated every few rounds, a fiftieth of the
 published figure."""
